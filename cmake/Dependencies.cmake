@@ -1,0 +1,37 @@
+# Everything Syncopate takes from Debian 12. `scripts/packages.txt` lists the package names.
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(TBB REQUIRED)
+find_package(Protobuf REQUIRED)  # before ONNX, whose config names its targets
+find_package(ONNX 1.12 REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)
+find_package(OpenMP REQUIRED)
+if(SYNCOPATE_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(SYNCOPATE_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
+
+# Debian's dnnl CMake config asks for OpenCL headers, so the library is found directly.
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
+add_library(syncopate_dnnl INTERFACE)
+target_include_directories(syncopate_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
+target_link_libraries(syncopate_dnnl INTERFACE ${DNNL_LIBRARY})
+
+# What every target of the project is compiled with.
+add_library(syncopate_options INTERFACE)
+target_compile_options(syncopate_options INTERFACE -Wall -Wextra -Wconversion -Wshadow)
+if(SYNCOPATE_WERROR)
+  target_compile_options(syncopate_options INTERFACE -Werror)
+endif()
+if(SYNCOPATE_SANITIZE)
+  target_compile_options(syncopate_options INTERFACE -fsanitize=address,undefined
+                         -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(syncopate_options INTERFACE -fsanitize=address,undefined)
+endif()

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "gconv/chain.h"
+
+namespace syncopate::gconv {
+
+/// Largest absolute value seen per chain tensor, from calibration data.
+using Ranges = std::map<std::string, double>;
+
+struct QuantizeOptions {
+  int weight_bits = 16;      ///< 8 or 16.
+  int activation_bits = 16;  ///< 8 or 16.
+};
+
+/// Largest magnitudes used: 127 for 8 bits. 16-bit weights stay within +-32639 and activations
+/// within
+/// +-32767, so that a weight splits into two signed bytes (docs/rationale/numbers.md).
+std::int64_t largest_weight(int bits);
+std::int64_t largest_activation(int bits);
+
+/// The fixed-point form of a float chain (DESIGN section 4): symmetric, zero point 0, weights per
+/// output channel (per tensor when they hold at most 256 distinct values, so that codebooks
+/// survive), activations per tensor, requantization by integer multiplier and shift with
+/// round-half-to-even and saturation, tables for functions. A GCONV whose only reader continues its
+/// post (bias, scale, activation) keeps its exact sum in i64, so that fusion changes no bit.
+/// InputError for NaN or infinite weights, naming the tensor.
+Chain quantize(const Chain& chain, const Ranges& ranges, const QuantizeOptions& options);
+
+}  // namespace syncopate::gconv

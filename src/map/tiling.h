@@ -1,0 +1,87 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "map/loops.h"
+
+namespace syncopate::map {
+
+/// Which operand stays on chip while the other streams. Output-stationary throughout: partial sums
+/// never leave the chip.
+enum class Order : std::uint8_t {
+  neuron_reuse,  ///< Pixel blocks outside, output blocks inside: inputs stay, weights stream.
+  synapse_reuse  ///< Output blocks outside, pixel blocks inside: weights stay, inputs stream.
+};
+
+/// Block sizes of one layer; the input block spans the whole kernel window.
+struct Tiling {
+  Order order = Order::neuron_reuse;
+  std::int64_t outs = 16;  ///< Outputs per tile; a multiple of the lanes except in the last tile.
+  std::int64_t ins = 16;   ///< Input channels per tile.
+  std::array<std::int64_t, 3> block{1, 1, 1};  ///< Output pixels per tile {T, H, W}.
+};
+
+/// One step of the block loops: outputs [out0,out1) of `group` at pixels [begin,end) of image
+/// `batch`, reduced over input channels [in0,in1).
+struct TileBox {
+  std::int64_t batch = 0, group = 0;
+  std::int64_t out0 = 0, out1 = 0;
+  std::int64_t in0 = 0, in1 = 0;
+  std::array<std::int64_t, 3> begin{}, end{};
+  bool first = true, last = true;  ///< First and last input block of its outputs.
+  bool load_neurons = true;        ///< False when the previous tile left them on chip.
+  bool load_synapses = true;
+  bool operator==(const TileBox&) const = default;
+
+  std::int64_t pixels() const {
+    return (end[0] - begin[0]) * (end[1] - begin[1]) * (end[2] - begin[2]);
+  }
+};
+
+/// What one tile may occupy on chip. Double buffering is the caller's matter: pass half.
+struct Capacity {
+  std::int64_t lanes = 16;
+  std::int64_t neurons = 0;        ///< Input elements.
+  std::int64_t partial_sums = 0;   ///< Output elements.
+  std::int64_t synapse_bytes = 0;  ///< Weights, all lanes, compressed as the machine stores them.
+  std::int64_t index_bytes = 0;    ///< 0 when the machine has no index buffer.
+};
+
+/// Bytes as the machine stores them, for a block of outputs [out0,out1) and inputs [in0,in1) of a
+/// group (whole kernel window).
+struct Footprint {
+  std::function<std::int64_t(std::int64_t group, std::int64_t out0, std::int64_t out1,
+                             std::int64_t in0, std::int64_t in1)>
+      synapse_bytes;
+  std::function<std::int64_t(std::int64_t group, std::int64_t out0, std::int64_t out1,
+                             std::int64_t in0, std::int64_t in1)>
+      index_bytes;
+  double neuron_bytes = 2;  ///< Per input element, average.
+  double output_bytes = 2;
+};
+
+/// DRAM bytes of a whole layer under a tiling.
+struct Traffic {
+  double neurons = 0, synapses = 0, index = 0, outputs = 0;
+  double total() const { return neurons + synapses + index + outputs; }
+};
+
+/// Input extent [first, last) that output pixels [begin, end) read in one dimension, clipped to the
+/// map.
+std::array<std::int64_t, 2> input_range(const Loops& loops, int dim, std::int64_t begin,
+                                        std::int64_t end);
+
+/// The tiles of a layer in execution order.
+std::vector<TileBox> walk(const Loops& loops, const Tiling& tiling);
+/// Traffic of the tiling, counted exactly over `walk` with `footprint`.
+Traffic traffic(const Loops& loops, const Tiling& tiling, const Footprint& footprint);
+/// The tiling with the least DRAM traffic that fits; ties go to fewer tiles. InputError naming the
+/// buffer when nothing fits.
+Tiling choose_tiling(const Loops& loops, const Capacity& capacity, const Footprint& footprint);
+std::string to_text(const Tiling& tiling);
+
+}  // namespace syncopate::map

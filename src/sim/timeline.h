@@ -1,0 +1,37 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "arch/spec.h"
+#include "sim/machine.h"
+#include "sim/memory.h"
+
+namespace syncopate::sim {
+
+/// A stretch of time for plots: what array and memory did for one layer.
+struct LayerTime {
+  Stats stats;                      ///< Of the whole layer, Cause::memory included.
+  std::int64_t begin = 0, end = 0;  ///< Machine cycles since the program's start.
+  std::int64_t compute_cycles = 0;  ///< Array busy.
+  std::int64_t memory_cycles = 0;   ///< DMA busy.
+};
+
+/// Plays tiles against memory with double buffering: loads of tile t+1 start once tile t-1 has
+/// computed; a tile computes when its loads are done and tile t-1 has computed; its stores follow
+/// its computation and share the memory with loads. Layers follow each other with a barrier (a
+/// layer reads what the previous one wrote).
+class Timeline {
+ public:
+  Timeline(const arch::Spec& spec, Memory& memory);
+  /// Adds a layer; returns its share.
+  LayerTime add_layer(std::span<const TileResult> tiles);
+  std::int64_t now() const { return now_; }
+
+ private:
+  const arch::Spec& spec_;
+  Memory& memory_;
+  std::int64_t now_ = 0;
+};
+
+}  // namespace syncopate::sim
