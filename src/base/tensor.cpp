@@ -42,18 +42,16 @@ DType dtype_from(std::string_view name) {
 }
 
 std::int64_t element_count(const Shape& shape) {
+  if (std::any_of(shape.begin(), shape.end(), [](std::int64_t extent) { return extent < 0; })) {
+    fail("shape {} has a negative extent", to_string(shape));
+  }
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
   std::int64_t count = 1;
-  bool zero = false;
-  for (std::int64_t extent : shape) {
-    if (extent < 0) fail("shape {} has a negative extent", to_string(shape));
-    if (extent == 0) {
-      zero = true;
-      continue;
-    }
+  for (const std::int64_t extent : shape) {
     if (extent > kMaxElements / count) fail("shape {} has over 2^40 elements", to_string(shape));
     count *= extent;
   }
-  return zero ? 0 : count;
+  return count;
 }
 
 std::string to_string(const Shape& shape) {
