@@ -17,6 +17,8 @@ enum class WorkKind : std::uint8_t {
 };
 
 /// A GCONV normalized to the loop nest that array machines execute. Spatial arrays are {T, H, W}.
+/// `window` and `elementwise` have groups = 1, ins = 1 and one out per channel: output channel c
+/// reads input channel c (and, for window, weight row c).
 struct Loops {
   WorkKind kind = WorkKind::conv;
   std::int64_t batch = 1;
@@ -43,5 +45,14 @@ struct Loops {
 /// A channel dimension is any that has nop or nks over whole groups; grouped convolution whose
 /// groups have one input and one output channel becomes `window`.
 Loops loops_of(const gconv::Chain& chain, const gconv::GConv& gconv);
+
+/// Where the loops find the constant operand: element address = base + sum of stride * loop index.
+struct KernelStrides {
+  std::int64_t base = 0, group = 0, out = 0, in = 0;
+  std::array<std::int64_t, 3> kernel{};  ///< {T, H, W}
+  bool operator==(const KernelStrides&) const = default;
+};
+/// The kernel view in terms of the loops; for conv and window gconvs with `weights` only.
+KernelStrides kernel_strides(const gconv::Chain& chain, const gconv::GConv& gconv);
 
 }  // namespace syncopate::map

@@ -2,30 +2,24 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <vector>
 
 #include "gconv/chain.h"
 #include "map/loops.h"
+#include "sim/bit_plane.h"
+#include "sim/weights.h"
 
 namespace syncopate::sim {
-
-/// Rows of bits, each row padded with zeros to whole 64-bit words. Bit i of a row is bit i%64 of
-/// word i/64.
-struct BitPlane {
-  std::int64_t rows = 0, bits = 0, words = 0;  ///< words: per row.
-  std::vector<std::uint64_t> data;
-  std::span<const std::uint64_t> row(std::int64_t index) const {
-    return {data.data() + index * words, static_cast<std::size_t>(words)};
-  }
-};
 
 /// One layer with its real operands, normalized for array machines and shared by all of them;
 /// planes are built on first use. Thread-safe for readers.
 ///
-///   input    [batch][T][H][W][groups*ins]            (window: groups channels)
-///   second   the activation operand, shaped like the output; empty when there is none
+///   input    [batch][T][H][W][groups*ins]            (window, elementwise: outs channels)
+///   second   the other operand of an elementwise layer (activation or constant), broadcast to
+///            the output's shape; empty when there is none
 ///   weights  [groups][outs][kt][kh][kw][ins]
 ///   output   [batch][T][H][W][groups*outs], the expected result (of the fixed-point chain)
 class LayerData {
@@ -49,6 +43,7 @@ class LayerData {
   /// Non-zero mask of the input: one row per (batch, t, y, x), one bit per channel.
   const BitPlane& input_bits() const;
   /// Non-zero mask of the weights: one row per (group, out, kt, kh, kw), one bit per input channel.
+  /// That of weights_of(chain, gconv, loops), which compilers share.
   const BitPlane& weight_bits() const;
 
  private:
@@ -57,8 +52,9 @@ class LayerData {
   map::Loops loops_;
   std::vector<std::int16_t> input_, second_, output_;
   mutable std::vector<std::int16_t> weights_;
-  mutable BitPlane input_bits_, weight_bits_;
-  mutable std::once_flag weights_once_, input_bits_once_, weight_bits_once_;
+  std::shared_ptr<const Weights> constant_;  ///< Null without constant weights.
+  mutable BitPlane input_bits_;
+  mutable std::once_flag weights_once_, input_bits_once_;
 };
 
 }  // namespace syncopate::sim
