@@ -17,4 +17,19 @@ std::map<std::string, Tensor> interpret(const gconv::Chain& chain, std::span<con
 std::map<std::string, std::vector<double>> interpret_float(const gconv::Chain& chain,
                                                            std::span<const Tensor> inputs);
 
+/// One quantized GCONV in the same way. `kernel` is null when it has none; elements of `output`
+/// that its view does not address keep their values.
+void interpret_gconv(const gconv::GConv& gconv, const Tensor& input, const Tensor* kernel,
+                     Tensor& output);
+
+/// One float GCONV; `kernel` is empty when it has none.
+void interpret_gconv_float(const gconv::GConv& gconv, std::span<const double> input,
+                           std::span<const double> kernel, std::span<double> output);
+
+/// The float post of one sum of output channel `channel`.
+double apply_float(const std::vector<gconv::PostOp>& post, std::int64_t channel, double x);
+
+/// Elements as doubles.
+std::vector<double> to_doubles(const Tensor& tensor);
+
 }  // namespace syncopate::ref
