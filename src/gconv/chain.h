@@ -124,9 +124,12 @@ struct GConv {
 struct TensorInfo {
   std::int64_t elements = 0;  ///< Storage size.
   DType dtype = DType::f32;   ///< f32 before quantization; then i8, i16, or i64 (an exact sum).
-  double scale = 0;  ///< Real value of one integer step; 0 before quantization. Per tensor.
-  std::vector<double> channel_scale;  ///< Weights only: one per output channel; else empty.
-  std::optional<Tensor> constant;     ///< Weights.
+  /// Real value of one integer step, per tensor. Before quantization 0, or the step that the model
+  /// itself prescribes (QDQ networks) and that quantization then keeps.
+  double scale = 0;
+  /// Weights and exact sums (i64) only: one step per output channel; else empty.
+  std::vector<double> channel_scale;
+  std::optional<Tensor> constant;  ///< Weights.
   Shape shape;         ///< Logical shape (IR order) for people and reports; may be empty.
   std::string layout;  ///< Storage order of `shape`, e.g. "NHWC"; empty means row-major.
 };
@@ -144,6 +147,27 @@ struct Chain {
   const TensorInfo& tensor(const std::string& tensor_name) const;
   TensorInfo& tensor(const std::string& tensor_name);
 };
+
+/// Strides, in elements, of the dimensions of `shape` in the tensor's storage order: row-major, or
+/// channels-last (dimension 1 innermost) when `layout` is not empty.
+std::vector<std::int64_t> storage_strides(const TensorInfo& tensor);
+/// The layout string of tensors of that rank: "NWC", "NHWC", "NTHWC"; "" for other ranks.
+std::string channels_last(std::size_t rank);
+/// Smallest and largest address a view touches, given the extent of each dimension.
+struct AddressRange {
+  std::int64_t low = 0, high = 0;
+};
+AddressRange address_range(const View& view, const std::vector<std::int64_t>& extents);
+/// Extents of the input, kernel or output in each dimension.
+std::vector<std::int64_t> input_extents(const GConv& gconv);
+std::vector<std::int64_t> kernel_extents(const GConv& gconv);
+std::vector<std::int64_t> output_extents(const GConv& gconv);
+
+/// Names used in texts and messages, e.g. "negative_part", "mul", "add", "hard_swish".
+std::string_view name_of(Pre pre);
+std::string_view name_of(Main main);
+std::string_view name_of(Reduce reduce);
+std::string_view name_of(Function function);
 
 /// Throws InternalError naming the gconv when a view leaves its tensor, an operand is missing,
 /// names clash, a tensor is read before it is written, or (quantized) an exact sum could overflow
