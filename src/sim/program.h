@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/isa.h"
 #include "arch/spec.h"
 #include "gconv/chain.h"
 #include "map/loops.h"
@@ -54,11 +55,10 @@ struct LayerCode {
   std::size_t begin = 0, end = 0;  ///< Instructions [begin, end) of Program::code.
 };
 
-/// Instructions plus memory image. Instructions are 128 bits; each machine defines their fields.
-struct Instruction {
-  std::uint64_t low = 0, high = 0;
-  bool operator==(const Instruction&) const = default;
-};
+using arch::Instruction;
+
+/// Instructions plus memory image. Instructions are 128 bits; each machine declares their fields
+/// in an arch::InstructionSet.
 struct Program {
   std::string machine;
   std::vector<Instruction> code;

@@ -1,0 +1,104 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include "base/error.h"
+
+namespace syncopate::base {
+namespace {
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+/// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  /// Closes now and returns the error number, 0 when it went well.
+  int close() {
+    const int result = ::close(fd_) == 0 ? 0 : errno;
+    fd_ = -1;
+    return result;
+  }
+
+ private:
+  int fd_;
+};
+
+/// Writes everything and flushes it to disk; returns the error number, 0 when it went well.
+int write_all(int fd, std::span<const std::byte> contents) {
+  while (!contents.empty()) {
+    const ssize_t written = ::write(fd, contents.data(), contents.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return errno;
+    }
+    contents = contents.subspan(static_cast<std::size_t>(written));
+  }
+  // Some file systems cannot flush (EINVAL); the rename is still atomic there.
+  if (::fsync(fd) != 0 && errno != EINVAL) return errno;
+  return 0;
+}
+
+/// A name beside `path` that no other writer uses.
+std::string temporary_name(const std::string& path) {
+  static std::atomic<unsigned> counter{0};
+  return fmt::format("{}.{}-{}.part", path, ::getpid(), counter.fetch_add(1));
+}
+
+}  // namespace
+
+std::vector<std::byte> read_file(const std::string& path, std::size_t limit) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) fail("cannot read '{}': {}", path, reason(errno));
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) fail("cannot read '{}': {}", path, reason(errno));
+  if (S_ISDIR(info.st_mode)) fail("cannot read '{}': it is a folder, expected a file", path);
+  std::vector<std::byte> contents;
+  // Pipes and the like have no size: those are read in growing pieces.
+  std::size_t expected = S_ISREG(info.st_mode) ? static_cast<std::size_t>(info.st_size) : 0;
+  std::size_t used = 0;
+  while (true) {
+    if (expected > limit || used > limit) fail("cannot read '{}': over {} bytes", path, limit);
+    contents.resize(std::max(expected, used) + 1);
+    const ssize_t got = ::read(file.get(), contents.data() + used, contents.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("cannot read '{}': {}", path, reason(errno));
+    if (got == 0) break;
+    used += static_cast<std::size_t>(got);
+    if (used == contents.size()) expected = used * 2;
+  }
+  contents.resize(used);
+  return contents;
+}
+
+void write_file_atomically(const std::string& path, std::span<const std::byte> contents) {
+  const std::string temporary = temporary_name(path);
+  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (file.get() < 0) fail("cannot write '{}': {}", path, reason(errno));
+  int error = write_all(file.get(), contents);
+  if (const int closing = file.close(); error == 0) error = closing;
+  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) {
+    ::unlink(temporary.c_str());
+    fail("cannot write '{}': {}", path, reason(error));
+  }
+}
+
+void write_file_atomically(const std::string& path, std::string_view contents) {
+  write_file_atomically(path, std::as_bytes(std::span(contents)));
+}
+
+}  // namespace syncopate::base
