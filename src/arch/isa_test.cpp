@@ -48,7 +48,7 @@ TEST(InstructionSet, RandomRoundTrips) {
     Format format{static_cast<int>(random.integer(0, 255)), "op", {}};
     int left = 120;
     while (left > 0 && random.chance(0.9)) {
-      Field field{"f" + std::to_string(left), static_cast<int>(random.integer(1, 63))};
+      Field field{fmt::format("f{}", left), static_cast<int>(random.integer(1, 63))};
       field.bits = std::min(field.bits, left);
       left -= field.bits;
       field.style = static_cast<FieldStyle>(random.integer(0, format.fields.empty() ? 2 : 3));

@@ -63,7 +63,7 @@ std::string temporary_name(const std::string& path) {
 std::vector<std::byte> read_file(const std::string& path, std::size_t limit) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) fail("cannot read '{}': {}", path, reason(errno));
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) != 0) fail("cannot read '{}': {}", path, reason(errno));
   if (S_ISDIR(info.st_mode)) fail("cannot read '{}': it is a folder, expected a file", path);
   std::vector<std::byte> contents;

@@ -9,8 +9,7 @@ namespace syncopate::base {
 
 /// Whole contents of a file; InputError naming the path and the system's reason. Files over
 /// `limit` bytes are refused before anything is allocated.
-std::vector<std::byte> read_file(const std::string& path,
-                                 std::size_t limit = std::size_t{1} << 36);
+std::vector<std::byte> read_file(const std::string& path, std::size_t limit = std::size_t{1} << 36);
 
 /// Replaces `path` in one step: writes a temporary file beside it, flushes it to disk, renames it.
 /// Readers see the old contents or the new, never a part. InputError naming the path and the
