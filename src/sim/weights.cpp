@@ -1,0 +1,230 @@
+#include "sim/weights.h"
+
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "base/error.h"
+#include "base/simd.h"
+
+namespace syncopate::sim {
+namespace {
+
+/// Bit i of `bits` = (values[i] != 0), for `count` values; `bits` has whole words, tail bits zero.
+template <class T>
+inline void nonzero_words(const T* values, std::int64_t count, std::uint64_t* bits) {
+  std::int64_t i = 0;
+  for (; i + 64 <= count; i += 64) {
+    std::array<std::uint8_t, 64> flags;
+    for (std::size_t k = 0; k < 64; ++k) flags[k] = values[i + static_cast<int>(k)] != 0;
+    std::uint64_t word = 0;
+    for (std::size_t k = 0; k < 8; ++k) {
+      std::uint64_t eight = 0;
+      std::memcpy(&eight, flags.data() + 8 * k, 8);
+      word |= ((eight * 0x0102040810204080ULL) >> 56) << (8 * k);
+    }
+    bits[i / 64] = word;
+  }
+  if (i == count) return;
+  std::uint64_t word = 0;
+  for (std::int64_t k = i; k < count; ++k) {
+    word |= static_cast<std::uint64_t>(values[k] != 0) << (k - i);
+  }
+  bits[i / 64] = word;
+}
+
+SYNCOPATE_MULTIVERSION void nonzero_i8(const std::int8_t* values, std::int64_t count,
+                                       std::uint64_t* bits) {
+  nonzero_words(values, count, bits);
+}
+SYNCOPATE_MULTIVERSION void nonzero_i16(const std::int16_t* values, std::int64_t count,
+                                        std::uint64_t* bits) {
+  nonzero_words(values, count, bits);
+}
+void nonzero(const std::int8_t* values, std::int64_t count, std::uint64_t* bits) {
+  nonzero_i8(values, count, bits);
+}
+void nonzero(const std::int16_t* values, std::int64_t count, std::uint64_t* bits) {
+  nonzero_i16(values, count, bits);
+}
+
+/// In place: bit c of word r becomes bit r of word c. Halves, quarters, ... are swapped.
+void transpose_64x64(std::array<std::uint64_t, 64>& m) {
+  std::uint64_t mask = 0x00000000FFFFFFFFULL;
+  for (unsigned j = 32; j != 0; j >>= 1, mask ^= mask << j) {
+    for (unsigned k = 0; k < 64; k = ((k | j) + 1) & ~j) {
+      const std::uint64_t t = ((m[k] >> j) ^ m[k | j]) & mask;
+      m[k] ^= t << j;
+      m[k | j] ^= t;
+    }
+  }
+}
+
+/// 64 bits starting at bit `begin` of a sequence of words that has one word to spare.
+std::uint64_t bits_at(const std::uint64_t* words, std::int64_t begin) {
+  const std::int64_t word = begin / 64;
+  const auto shift = static_cast<unsigned>(begin % 64);
+  if (shift == 0) return words[word];
+  return (words[word] >> shift) | (words[word + 1] << (64 - shift));
+}
+
+/// Rows of one output when its weights lie as [ins][kernel] (ONNX order): the mask of the whole
+/// block is taken in one sweep and then transposed to [kernel][ins].
+template <class T>
+void transposed_rows(const T* block, std::int64_t ins, std::int64_t kernel, std::uint64_t* rows,
+                     std::int64_t words, std::vector<std::uint64_t>& scratch) {
+  scratch.assign(static_cast<std::size_t>((ins * kernel + 63) / 64 + 2), 0);
+  nonzero(block, ins * kernel, scratch.data());
+  std::array<std::uint64_t, 64> matrix;
+  for (std::int64_t in = 0; in < ins; in += 64) {
+    for (std::int64_t k = 0; k < kernel; k += 64) {
+      const std::int64_t height = std::min<std::int64_t>(64, ins - in);
+      const std::int64_t width = std::min<std::int64_t>(64, kernel - k);
+      const std::uint64_t keep = width == 64 ? ~0ULL : (1ULL << width) - 1;
+      matrix.fill(0);
+      for (std::int64_t r = 0; r < height; ++r) {
+        matrix[static_cast<std::size_t>(r)] = bits_at(scratch.data(), (in + r) * kernel + k) & keep;
+      }
+      transpose_64x64(matrix);
+      for (std::int64_t c = 0; c < width; ++c) {
+        rows[(k + c) * words + in / 64] = matrix[static_cast<std::size_t>(c)];
+      }
+    }
+  }
+}
+
+std::int64_t offset_of(const map::KernelStrides& strides, const map::Loops& loops, std::int64_t out,
+                       std::int64_t position) {
+  const std::int64_t kh = loops.kernel[1], kw = loops.kernel[2];
+  return strides.base + out / loops.outs * strides.group + out % loops.outs * strides.out +
+         position / (kh * kw) * strides.kernel[0] + position / kw % kh * strides.kernel[1] +
+         position % kw * strides.kernel[2];
+}
+
+/// True when an output's weights lie as [ins][kernel] without gaps.
+bool kernel_innermost(const map::KernelStrides& strides, const map::Loops& loops) {
+  const auto& k = loops.kernel;
+  return (k[2] == 1 || strides.kernel[2] == 1) && (k[1] == 1 || strides.kernel[1] == k[2]) &&
+         (k[0] == 1 || strides.kernel[0] == k[1] * k[2]) &&
+         (loops.ins == 1 || strides.in == loops.kernel_size());
+}
+
+template <class T>
+void build_bits(std::span<const T> values, const map::KernelStrides& strides,
+                const map::Loops& loops, BitPlane& plane) {
+  const std::int64_t kernel = loops.kernel_size();
+  const bool blockwise = kernel > 1 && kernel_innermost(strides, loops);
+  using Range = tbb::blocked_range<std::int64_t>;
+  tbb::parallel_for(Range(0, loops.groups * loops.outs, 8), [&](const Range& range) {
+    std::vector<std::uint64_t> scratch;
+    std::vector<T> line(static_cast<std::size_t>(loops.ins));
+    for (std::int64_t out = range.begin(); out != range.end(); ++out) {
+      std::uint64_t* rows = plane.data.data() + out * kernel * plane.words;
+      if (blockwise) {
+        transposed_rows(values.data() + offset_of(strides, loops, out, 0), loops.ins, kernel, rows,
+                        plane.words, scratch);
+        continue;
+      }
+      for (std::int64_t position = 0; position < kernel; ++position) {
+        const T* from = values.data() + offset_of(strides, loops, out, position);
+        if (strides.in != 1) {
+          for (std::size_t in = 0; in < line.size(); ++in) {
+            line[in] = from[static_cast<std::int64_t>(in) * strides.in];
+          }
+          from = line.data();
+        }
+        nonzero(from, loops.ins, rows + position * plane.words);
+      }
+    }
+  });
+}
+
+constexpr std::size_t kMostDistinct = 256;
+
+/// Distinct non-zero values among all stored elements, ascending; empty when over 256. A constant
+/// read through a view is read whole here: views of weights cover their tensor.
+template <class T>
+std::vector<std::int16_t> distinct_of(std::span<const T> values) {
+  std::vector<bool> seen(65536, false);
+  std::vector<std::int16_t> found;
+  for (const T value : values) {
+    const auto key = static_cast<std::size_t>(static_cast<std::uint16_t>(value));
+    if (value == 0 || seen[key]) continue;
+    seen[key] = true;
+    found.push_back(value);
+    if (found.size() > kMostDistinct) return {};
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace
+
+Weights::Weights(Tensor constant, const map::KernelStrides& strides, const map::Loops& loops)
+    : constant_(std::move(constant)), strides_(strides), loops_(loops) {
+  if (constant_.dtype() != DType::i8 && constant_.dtype() != DType::i16) {
+    broken("weights must be i8 or i16, not {}", name_of(constant_.dtype()));
+  }
+}
+
+void Weights::read(std::int64_t out, std::int64_t position, std::int64_t in0,
+                   std::span<std::int16_t> values) const {
+  const std::int64_t begin = offset_of(strides_, loops_, out, position) + in0 * strides_.in;
+  const auto copy = [&](const auto* from) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = from[begin + static_cast<std::int64_t>(i) * strides_.in];
+    }
+  };
+  if (constant_.dtype() == DType::i8) return copy(constant_.data<std::int8_t>().data());
+  copy(constant_.data<std::int16_t>().data());
+}
+
+const BitPlane& Weights::bits() const {
+  std::call_once(bits_once_, [this] {
+    bits_.rows = loops_.groups * loops_.outs * loops_.kernel_size();
+    bits_.bits = loops_.ins;
+    bits_.words = (loops_.ins + 63) / 64;
+    bits_.data.assign(static_cast<std::size_t>(bits_.rows * bits_.words), 0);
+    if (constant_.dtype() == DType::i8) {
+      build_bits(constant_.data<std::int8_t>(), strides_, loops_, bits_);
+    } else {
+      build_bits(constant_.data<std::int16_t>(), strides_, loops_, bits_);
+    }
+  });
+  return bits_;
+}
+
+std::span<const std::int16_t> Weights::distinct() const {
+  std::call_once(distinct_once_, [this] {
+    distinct_ = constant_.dtype() == DType::i8 ? distinct_of(constant_.data<std::int8_t>())
+                                               : distinct_of(constant_.data<std::int16_t>());
+  });
+  return distinct_;
+}
+
+std::shared_ptr<const Weights> weights_of(const gconv::Chain& chain, const gconv::GConv& gconv,
+                                          const map::Loops& loops) {
+  const gconv::TensorInfo& info = chain.tensor(gconv.kernel->tensor);
+  if (!info.constant) broken("{}: its kernel {} is no constant", gconv.name, gconv.kernel->tensor);
+  const map::KernelStrides s = map::kernel_strides(chain, gconv);
+  // A live entry holds its constant, so an address in the cache cannot be reused by another tensor.
+  using Key = std::pair<const std::byte*, std::array<std::int64_t, 13>>;
+  static std::mutex mutex;
+  static std::map<Key, std::weak_ptr<const Weights>> cache;
+  const Key key{info.constant->raw().data(),
+                {s.base, s.group, s.out, s.in, s.kernel[0], s.kernel[1], s.kernel[2], loops.groups,
+                 loops.outs, loops.ins, loops.kernel[0], loops.kernel[1], loops.kernel[2]}};
+  const std::lock_guard lock(mutex);
+  if (auto found = cache[key].lock()) return found;
+  std::erase_if(cache, [](const auto& entry) { return entry.second.expired(); });
+  auto made = std::make_shared<const Weights>(*info.constant, s, loops);
+  cache[key] = made;
+  return made;
+}
+
+}  // namespace syncopate::sim
