@@ -64,6 +64,23 @@ std::int64_t extent(const Dim& dim, Part part) {
   return 1;
 }
 
+/// Drops axes of one element and merges neighbors that continue each other.
+void simplify(Access& access) {
+  std::vector<Access::Axis> merged;
+  for (const Access::Axis& axis : access.axes) {
+    if (axis.extent == 1 && axis.whole()) continue;
+    if (!merged.empty() && axis.whole()) {
+      Access::Axis& outer = merged.back();
+      if (outer.whole() && outer.stride == axis.stride * axis.extent) {
+        outer = {outer.extent * axis.extent, axis.stride, 0, outer.extent * axis.extent};
+        continue;
+      }
+    }
+    merged.push_back(axis);
+  }
+  access.axes = std::move(merged);
+}
+
 /// Assigns every index of every dimension to an axis of the normalized loops.
 class Normalizer {
  public:
@@ -89,7 +106,9 @@ class Normalizer {
   void fill_space(Loops& loops) const;
   Access input_access() const;
   Access second_access() const;
-  Access weight_access() const;
+  KernelStrides kernel_access() const;
+  std::int64_t single_stride(const std::vector<Atom>& atoms) const;
+  bool mergeable_ins() const;
   Access output_access() const;
   const Dim& dim(Atom atom) const { return gconv_.dims[atom.dim]; }
 
@@ -101,16 +120,19 @@ class Normalizer {
 };
 
 WorkKind Normalizer::kind() const {
-  const bool reduces = std::any_of(gconv_.dims.begin(), gconv_.dims.end(),
-                                   [](const Dim& d) { return d.nks > 1; });
+  // A window of one position reduces nothing, unless some windows see only padding.
+  const bool reduces = std::any_of(gconv_.dims.begin(), gconv_.dims.end(), [&](const Dim& d) {
+    return d.nks > 1 || (gconv_.reduce == gconv::Reduce::max && slides(d));
+  });
   const bool multiplies = gconv_.main == gconv::Main::mul && constant(chain_, gconv_);
   if (multiplies && gconv_.reduce == gconv::Reduce::add) return WorkKind::conv;
   if (!reduces) return WorkKind::elementwise;
   if (gconv_.main == gconv::Main::none) return WorkKind::window;
-  fail("'{}' (layer '{}') reduces a combination of two activations, or of a constant with another "
-       "operation than multiplication; array machines execute convolutions with constant weights, "
-       "windows of one operand, and elementwise work",
-       gconv_.name, gconv_.layer);
+  fail(
+      "'{}' (layer '{}') reduces a combination of two activations, or of a constant with another "
+      "operation than multiplication; array machines execute convolutions with constant weights, "
+      "windows of one operand, and elementwise work",
+      gconv_.name, gconv_.layer);
 }
 
 /// The slot a dimension's name asks for, else any empty one.
@@ -200,6 +222,21 @@ void Normalizer::place_conv() {
   std::stable_sort(ins_.begin(), ins_.end(), [&](Atom a, Atom b) {
     return gconv_.kernel->strides[a.dim] > gconv_.kernel->strides[b.dim];
   });
+  // Weights with gaps: maps become kernel windows, channels stay inputs.
+  for (std::size_t i = ins_.size(); i-- > 0 && !mergeable_ins();) {
+    const Dim& d = dim(ins_[i]);
+    if (d.ng > 1 || d.nop > 1 || !free_slot(ins_[i].dim)) continue;
+    place_reduced(ins_[i], false);
+    ins_.erase(ins_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+/// One stride leads through all weights of an output.
+bool Normalizer::mergeable_ins() const {
+  Access access;
+  add_kernel(access, ins_);
+  simplify(access);
+  return access.axes.size() <= 1;
 }
 
 /// The dimension whose elements the lanes share out: the declared channel, "C", or the largest.
@@ -211,9 +248,12 @@ std::optional<std::size_t> Normalizer::channel_dim(bool sliding_allowed) const {
     std::int64_t size = dim.ng * dim.nop;
     if (dim.nks == 1) size *= dim.nopc;
     if ((slides(dim) && !sliding_allowed) || size == 1) continue;
-    if (dim.name == gconv_.channel) size = INT64_MAX;
-    else if (dim.name == "C") size = INT64_MAX - 1;
-    else if (dim.name == "B") size = 2;  // Better than nothing.
+    if (dim.name == gconv_.channel)
+      size = INT64_MAX;
+    else if (dim.name == "C")
+      size = INT64_MAX - 1;
+    else if (dim.name == "B")
+      size = 2;  // Better than nothing.
     if (size >= best_rank) {
       best = d;
       best_rank = size;
@@ -233,7 +273,7 @@ void Normalizer::place_window() {
     if (!slides(dim)) moved.push_back({d, Part::position});
     for (Atom atom : moved) {
       if (d == channel) {
-        group_.push_back(atom);
+        outs_.push_back(atom);
       } else if (!slides(dim) && dim.nks == 1) {
         place_free(atom);
       } else if (extent(dim, atom.part) > 1) {
@@ -253,10 +293,10 @@ void Normalizer::place_elementwise() {
     const std::vector<Atom> atoms = {{d, Part::group}, {d, Part::kernel}, {d, Part::position}};
     const auto slot = free_slot(d);
     std::vector<Atom>& target =
-        d == channel ? group_
-                     : (gconv_.dims[d].name == "B" || !slot || count(atoms) == 1
-                            ? batch_
-                            : slots_[*slot].outputs);
+        d == channel
+            ? outs_
+            : (gconv_.dims[d].name == "B" || !slot || count(atoms) == 1 ? batch_
+                                                                        : slots_[*slot].outputs);
     target.insert(target.end(), atoms.begin(), atoms.end());
   }
 }
@@ -313,27 +353,8 @@ void Normalizer::add_output(Access& access, const std::vector<Atom>& atoms) cons
   }
 }
 
-/// Drops axes of one element and merges neighbors that continue each other.
-void simplify(Access& access) {
-  std::vector<Access::Axis> merged;
-  for (const Access::Axis& axis : access.axes) {
-    const bool whole = axis.first == 0 && axis.last == axis.extent;
-    if (axis.extent == 1 && whole) continue;
-    if (!merged.empty() && whole) {
-      Access::Axis& outer = merged.back();
-      const bool outer_whole = outer.first == 0 && outer.last == outer.extent;
-      if (outer_whole && outer.stride == axis.stride * axis.extent) {
-        outer = {outer.extent * axis.extent, axis.stride, 0, outer.extent * axis.extent};
-        continue;
-      }
-    }
-    merged.push_back(axis);
-  }
-  access.axes = std::move(merged);
-}
-
 Access Normalizer::input_access() const {
-  Access access{gconv_.input.base, {}};
+  Access access{gconv_.input.tensor, gconv_.input.base, {}};
   // Outside sliding slots the padding is part of the address of the first element.
   for (std::size_t d = 0; d < gconv_.dims.size(); ++d) {
     const bool sliding = std::any_of(slots_.begin(), slots_.end(),
@@ -349,38 +370,51 @@ Access Normalizer::input_access() const {
     add_input(access, slot.outputs);
     add_input(access, slot.reduced);
   }
-  add_input(access, group_);
+  add_input(access, kind_ == WorkKind::conv ? group_ : outs_);
   add_input(access, ins_);
   simplify(access);
   return access;
 }
 
-Access Normalizer::weight_access() const {
-  if (!gconv_.kernel || kind_ == WorkKind::elementwise) return {-1, {}};
-  Access access{gconv_.kernel->base, {}};
-  add_kernel(access, group_);
-  add_kernel(access, outs_);
-  for (const Slot& slot : slots_) {
-    if (slot.sliding) add_kernel(access, {{*slot.sliding, Part::window}});
-    add_kernel(access, slot.reduced);
-  }
-  add_kernel(access, ins_);
+/// The one stride with which the kernel follows a list of atoms; InputError when it takes several.
+std::int64_t Normalizer::single_stride(const std::vector<Atom>& atoms) const {
+  Access access{gconv_.kernel->tensor, 0, {}};
+  add_kernel(access, atoms);
   simplify(access);
-  return access;
+  if (access.axes.size() > 1) {
+    fail("'{}' (layer '{}') reads its weights in an order that no single stride describes",
+         gconv_.name, gconv_.layer);
+  }
+  return access.axes.empty() ? 0 : access.axes[0].stride;
+}
+
+KernelStrides Normalizer::kernel_access() const {
+  KernelStrides strides;
+  if (!gconv_.kernel || kind_ == WorkKind::elementwise) return strides;
+  strides.base = gconv_.kernel->base;
+  strides.group = single_stride(group_);
+  strides.out = single_stride(outs_);
+  strides.in = single_stride(ins_);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    std::vector<Atom> atoms = slots_[i].reduced;
+    if (slots_[i].sliding) atoms.push_back({*slots_[i].sliding, Part::window});
+    strides.kernel[i] = single_stride(atoms);
+  }
+  return strides;
 }
 
 Access Normalizer::second_access() const {
-  if (!gconv_.kernel || kind_ != WorkKind::elementwise) return {-1, {}};
-  Access access{gconv_.kernel->base, {}};
+  if (!gconv_.kernel || kind_ != WorkKind::elementwise) return {};
+  Access access{gconv_.kernel->tensor, gconv_.kernel->base, {}};
   add_kernel(access, batch_);
   for (const Slot& slot : slots_) add_kernel(access, slot.outputs);
-  add_kernel(access, group_);
+  add_kernel(access, outs_);
   simplify(access);
   return access;
 }
 
 Access Normalizer::output_access() const {
-  Access access{gconv_.output.base, {}};
+  Access access{gconv_.output.tensor, gconv_.output.base, {}};
   add_output(access, batch_);
   for (const Slot& slot : slots_) {
     if (slot.sliding) add_output(access, {{*slot.sliding, Part::position}});
@@ -422,8 +456,10 @@ Normalized Normalizer::run() {
   loops.outs = count(outs_);
   loops.ins = count(ins_);
   fill_space(loops);
-  if (loops.outs == 1 && loops.ins == 1 && loops.groups > 1 && kind_ == WorkKind::conv) {
+  if (loops.outs == 1 && loops.ins == 1 && loops.groups > 1) {
     kind_ = WorkKind::window;
+    std::swap(group_, outs_);
+    std::swap(loops.groups, loops.outs);
   }
   loops.kind = kind_;
   loops.weights = constant(chain_, gconv_);
@@ -433,7 +469,7 @@ Normalized Normalizer::run() {
   }
   result.input = input_access();
   result.second = second_access();
-  result.weights = weight_access();
+  result.kernel = kernel_access();
   result.output = output_access();
   return result;
 }
@@ -441,15 +477,14 @@ Normalized Normalizer::run() {
 }  // namespace
 
 std::int64_t Access::elements() const {
-  std::int64_t product = base < 0 ? 0 : 1;
+  std::int64_t product = tensor.empty() ? 0 : 1;
   for (const Axis& axis : axes) product *= axis.extent;
   return product;
 }
 
 bool Access::contiguous() const {
-  if (axes.empty()) return base >= 0;
-  const Axis& axis = axes[0];
-  return axes.size() == 1 && axis.stride == 1 && axis.first == 0 && axis.last == axis.extent;
+  if (axes.empty()) return !tensor.empty();
+  return axes.size() == 1 && axes[0].stride == 1 && axes[0].whole();
 }
 
 Normalized normalize(const gconv::Chain& chain, const GConv& gconv) {
@@ -458,6 +493,10 @@ Normalized normalize(const gconv::Chain& chain, const GConv& gconv) {
 
 Loops loops_of(const gconv::Chain& chain, const GConv& gconv) {
   return normalize(chain, gconv).loops;
+}
+
+KernelStrides kernel_strides(const gconv::Chain& chain, const GConv& gconv) {
+  return normalize(chain, gconv).kernel;
 }
 
 }  // namespace syncopate::map
