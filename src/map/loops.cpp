@@ -126,6 +126,12 @@ WorkKind Normalizer::kind() const {
   });
   const bool multiplies = gconv_.main == gconv::Main::mul && constant(chain_, gconv_);
   if (multiplies && gconv_.reduce == gconv::Reduce::add) return WorkKind::conv;
+  const bool sums = gconv_.main == gconv::Main::add || gconv_.main == gconv::Main::sub;
+  const bool padded = std::any_of(gconv_.dims.begin(), gconv_.dims.end(), slides);
+  if (!reduces && sums && padded) {
+    fail("'{}' (layer '{}') adds two operands of which one is padded; pad it in a step of its own",
+         gconv_.name, gconv_.layer);
+  }
   if (!reduces) return WorkKind::elementwise;
   if (gconv_.main == gconv::Main::none) return WorkKind::window;
   fail(
