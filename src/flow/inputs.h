@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/tensor.h"
+#include "ir/graph.h"
+
+namespace syncopate::flow {
+
+/// How a picture's 0..255 samples become a network's numbers: (sample * scale - mean) / deviation,
+/// per channel (a single entry serves all), in RGB order unless `bgr`.
+struct Normalization {
+  double scale = 1.0 / 255;
+  std::vector<double> mean{0};
+  std::vector<double> deviation{1};
+  bool bgr = false;
+};
+
+/// Presets by name: "imagenet" (the usual mean and deviation), "caffe" (BGR minus channel means),
+/// "signed" (-1..1), "unit" (0..1), "raw" (0..255), "auto" (imagenet for 3 channels, else unit).
+/// InputError lists them for an unknown name.
+Normalization normalization(const std::string& preset, std::int64_t channels);
+std::vector<std::string> normalization_presets();
+
+/// What the user said about inputs.
+struct InputOptions {
+  /// .npy files, PNG or JPEG pictures, folders of these; "name=FILE.npy" for networks with several
+  /// inputs. Empty: a procedural picture.
+  std::vector<std::string> paths;
+  std::string preset = "auto";
+  std::optional<std::vector<double>> mean, deviation;
+  std::optional<double> scale;
+  bool bgr = false;
+  std::int64_t limit = 0;  ///< Most inputs used; 0 means all.
+};
+
+/// The inputs of a run, loaded one at a time.
+class Inputs {
+ public:
+  /// Looks at files (headers of .npy, names of pictures) without decoding pictures. InputError when
+  /// something is missing or fits no input of the network.
+  Inputs(const ir::Graph& graph, const InputOptions& options);
+
+  std::size_t size() const { return items_.size(); }
+  /// File name, "file.npy[3]", or "procedural picture".
+  const std::string& name(std::size_t index) const { return items_[index].name; }
+  /// One tensor per graph input, in order, f32 or the input's own type.
+  std::vector<Tensor> load(std::size_t index) const;
+  /// True when nothing was given and pictures are made up.
+  bool procedural() const { return procedural_; }
+  /// One line for reports: where inputs come from and how they were normalized.
+  std::string description() const;
+
+ private:
+  struct Item {
+    std::string name;
+    std::string path;         ///< Empty: procedural.
+    std::int64_t index = -1;  ///< Which slice of an .npy with several inputs; -1: the whole.
+  };
+  void add_path(const std::string& path);
+  void add_folder(const std::string& path);
+  void add_npy(const std::string& path);
+  Tensor load_main(const Item& item) const;
+  Tensor from_picture(const Item& item) const;
+  Tensor from_npy(const Item& item) const;
+  Tensor made_up(const ir::Value& value, int variant) const;
+  const ir::Value& main() const;
+
+  const ir::Graph& graph_;
+  InputOptions options_;
+  std::size_t main_ = 0;  ///< Position of the input that plain paths feed.
+  std::map<std::string, Tensor> named_;
+  std::vector<Item> items_;
+  std::map<std::string, Tensor> arrays_;  ///< .npy files already read.
+  Normalization normalization_;
+  bool pictures_ = false;
+  bool procedural_ = false;
+};
+
+}  // namespace syncopate::flow
