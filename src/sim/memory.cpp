@@ -1,9 +1,12 @@
 #include "sim/memory.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cctype>
 
 #include "base/error.h"
+#include "sim/dram_memory.h"
 
 namespace syncopate::sim {
 namespace {
@@ -56,7 +59,11 @@ std::int64_t megabytes_of(std::string_view text) {
 
 }  // namespace
 
-std::vector<std::string> memory_presets() { return {"ideal-25.6", "ideal-250"}; }
+std::vector<std::string> memory_presets() {
+  std::vector<std::string> names{"ideal-25.6", "ideal-250"};
+  for (std::string& name : dram_presets()) names.push_back(std::move(name));
+  return names;
+}
 
 std::unique_ptr<Memory> make_memory(const std::string& preset, std::int64_t clock_mhz) {
   if (clock_mhz < 1 || clock_mhz > 100'000) broken("a machine clock of {} MHz", clock_mhz);
@@ -69,11 +76,13 @@ std::unique_ptr<Memory> make_memory(const std::string& preset, std::int64_t cloc
     }
     return std::make_unique<IdealMemory>(rate, clock_mhz);
   }
-  std::string known;
-  for (const std::string& name : memory_presets()) known += (known.empty() ? "" : ", ") + name;
-  const std::string guess = nearest(preset, memory_presets());
-  fail("unknown dram preset '{}'{} (known: {}; ideal-X for any X GB/s)", preset,
-       guess.empty() ? "" : "; did you mean '" + guess + "'?", known);
+  const std::vector<std::string> known = memory_presets();
+  if (preset.ends_with(".yaml") || std::count(known.begin(), known.end(), preset) != 0) {
+    return std::make_unique<DramMemory>(load_dram(preset), clock_mhz);
+  }
+  const std::string guess = nearest(preset, known);
+  fail("unknown dram preset '{}'{} (known: {}; ideal-X for any X GB/s; or a .yaml file)", preset,
+       guess.empty() ? "" : "; did you mean '" + guess + "'?", fmt::join(known, ", "));
 }
 
 }  // namespace syncopate::sim

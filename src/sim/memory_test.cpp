@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "sim/dram_memory.h"
 
 namespace syncopate::sim {
 namespace {
@@ -52,6 +53,75 @@ TEST(IdealMemory, EmptyTransferEndsWhenTheMemoryIsFree) {
   EXPECT_EQ(memory->serve(3, bytes(0), false), 3);
   EXPECT_EQ(memory->serve(3, bytes(251), false), 5);
   EXPECT_EQ(memory->serve(3, bytes(0), false), 5);
+}
+
+Transfer at(std::uint64_t address, std::int64_t count, std::int64_t runs = 1,
+            std::int64_t pitch = 0) {
+  Transfer transfer = bytes(count);
+  transfer.address = address;
+  transfer.runs = runs;
+  transfer.pitch = pitch;
+  return transfer;
+}
+
+TEST(DramMemory, AStreamTakesWhatReplayTakes) {
+  const DramSpec spec = load_dram("ddr4-2400");
+  const DramPattern pattern{DramPattern::Kind::stream, 10'000, 0, 0};
+  const std::int64_t clocks = replay(spec, make_trace(spec, pattern)).clocks - 1;
+  // 1 GHz machine: 1000 ps a cycle, 833 ps a clock.
+  const std::int64_t cycles = (clocks * 833 + 999) / 1000;
+  const auto memory = make_memory("ddr4-2400", 1000);
+  EXPECT_EQ(memory->serve(0, at(0, 640'000), false), cycles);
+  // However the DMA cuts it.
+  Random random(3);
+  for (int round = 0; round < 5; ++round) {
+    const auto split = make_memory("ddr4-2400", 1000);
+    std::int64_t end = 0;
+    for (std::int64_t done = 0; done < 10'000;) {
+      const std::int64_t part = std::min<std::int64_t>(random.integer(1, 400), 10'000 - done);
+      end = split->serve(0, at(static_cast<std::uint64_t>(done) * 64, part * 64), false);
+      done += part;
+    }
+    EXPECT_EQ(end, cycles);
+  }
+}
+
+TEST(DramMemory, LateTransfersStartAtTheirCycle) {
+  const auto memory = make_memory("ddr4-2400", 1000);
+  const std::int64_t first = memory->serve(0, at(0, 64), false);
+  EXPECT_EQ(first, (39 * 833 + 999) / 1000);
+  // A row hit: no activate, so tRCD + 1 clock less.
+  EXPECT_EQ(memory->serve(1000, at(64, 64), false) - 1000, (22 * 833 + 999) / 1000);
+  EXPECT_EQ(memory->serve(2000, bytes(0), false), 2000);
+}
+
+TEST(DramMemory, RunsMoveTheBurstsTheyTouch) {
+  const DramSpec spec = load_dram("ddr3-1600");
+  DramMemory memory(spec, 1000);
+  memory.serve(0, at(60, 8), false);  // straddles two bursts
+  EXPECT_EQ(memory.counts().reads, 2);
+  memory.serve(0, at(4096, 10 * 100, 10, 256), false);  // 100 bytes: two bursts each
+  EXPECT_EQ(memory.counts().reads, 2 + 20);
+  memory.serve(0, at(1 << 20, 10 * 16, 10, 16), true);  // adjacent: 160 bytes in three bursts
+  EXPECT_EQ(memory.counts().writes, 3);
+}
+
+TEST(DramMemory, IsNeverFasterThanItsPeak) {
+  Random random(5);
+  for (const std::string& preset : dram_presets()) {
+    const double peak = load_dram(preset).peak_gbps();
+    const auto memory = make_memory(preset, 1000);
+    std::int64_t end = 0, total = 0;
+    for (int i = 0; i < 200; ++i) {
+      const auto transfer = at(static_cast<std::uint64_t>(random.integer(0, 1 << 20)) * 128,
+                               128 * random.integer(1, 100));
+      const std::int64_t next = memory->serve(0, transfer, random.chance(0.3));
+      EXPECT_GE(next, end);
+      end = next;
+      total += transfer.bytes;
+    }
+    EXPECT_LE(static_cast<double>(total) / static_cast<double>(end), peak) << preset;
+  }
 }
 
 std::string error_of(const std::string& preset) {
