@@ -13,8 +13,8 @@ namespace syncopate::map {
 /// Which operand stays on chip while the other streams. Output-stationary throughout: partial sums
 /// never leave the chip.
 enum class Order : std::uint8_t {
-  neuron_reuse,  ///< Pixel blocks outside, output blocks inside: inputs stay, weights stream.
-  synapse_reuse  ///< Output blocks outside, pixel blocks inside: weights stay, inputs stream.
+  neuron_reuse,  ///< Loops batch, group, pixels, outputs, inputs: neurons stay, weights stream.
+  synapse_reuse  ///< Loops group, outputs, batch, pixels, inputs: weights stay, neurons stream.
 };
 
 /// Block sizes of one layer; the input block spans the whole kernel window.
@@ -23,9 +23,15 @@ struct Tiling {
   std::int64_t outs = 16;  ///< Outputs per tile; a multiple of the lanes except in the last tile.
   std::int64_t ins = 16;   ///< Input channels per tile.
   std::array<std::int64_t, 3> block{1, 1, 1};  ///< Output pixels per tile {T, H, W}.
+  /// The smallest tile (one pixel, one output per lane) exceeds the neuron or synapse buffer. It
+  /// uses every neuron and synapse once, so they stream through the buffers in parts while the
+  /// partial sums stay; traffic is the same.
+  bool streamed = false;
+  bool operator==(const Tiling&) const = default;
 };
 
-/// One step of the block loops: outputs [out0,out1) of `group` at pixels [begin,end) of image
+/// One step of the block loops. Window and elementwise work has group 0, outputs = channels, and
+/// the one input block [0, 1): outputs [out0,out1) of `group` at pixels [begin,end) of image
 /// `batch`, reduced over input channels [in0,in1).
 struct TileBox {
   std::int64_t batch = 0, group = 0;
@@ -33,8 +39,9 @@ struct TileBox {
   std::int64_t in0 = 0, in1 = 0;
   std::array<std::int64_t, 3> begin{}, end{};
   bool first = true, last = true;  ///< First and last input block of its outputs.
-  bool load_neurons = true;        ///< False when the previous tile left them on chip.
-  bool load_synapses = true;
+  /// False when the previous tile used the same block of neurons, so that it is still on chip.
+  bool load_neurons = true;
+  bool load_synapses = true;  ///< Likewise; also true for work without weights.
   bool operator==(const TileBox&) const = default;
 
   std::int64_t pixels() const {
@@ -42,7 +49,8 @@ struct TileBox {
   }
 };
 
-/// What one tile may occupy on chip. Double buffering is the caller's matter: pass half.
+/// What one tile may occupy on chip. Double buffering is the caller's matter: pass half; likewise
+/// the second operand of elementwise work, which needs as many neurons as the first.
 struct Capacity {
   std::int64_t lanes = 16;
   std::int64_t neurons = 0;        ///< Input elements.
@@ -64,24 +72,27 @@ struct Footprint {
   double output_bytes = 2;
 };
 
-/// DRAM bytes of a whole layer under a tiling.
+/// DRAM bytes of a whole layer under a tiling. The second operand of elementwise work counts as
+/// neurons.
 struct Traffic {
   double neurons = 0, synapses = 0, index = 0, outputs = 0;
   double total() const { return neurons + synapses + index + outputs; }
 };
 
 /// Input extent [first, last) that output pixels [begin, end) read in one dimension, clipped to the
-/// map.
+/// map; first == last when they read padding only.
 std::array<std::int64_t, 2> input_range(const Loops& loops, int dim, std::int64_t begin,
                                         std::int64_t end);
 
 /// The tiles of a layer in execution order.
 std::vector<TileBox> walk(const Loops& loops, const Tiling& tiling);
-/// Traffic of the tiling, counted exactly over `walk` with `footprint`.
+/// Traffic of the tiling, counted tile by tile over `walk` with `footprint`.
 Traffic traffic(const Loops& loops, const Tiling& tiling, const Footprint& footprint);
-/// The tiling with the least DRAM traffic that fits; ties go to fewer tiles. InputError naming the
-/// buffer when nothing fits.
+/// The tiling with the least DRAM traffic that fits; ties go to fewer tiles. Blocks of inputs are
+/// multiples of 16. InputError naming the buffer when not even the smallest tile's partial sums
+/// fit.
 Tiling choose_tiling(const Loops& loops, const Capacity& capacity, const Footprint& footprint);
+/// "neuron_reuse outs=16 ins=64 block=1x7x7"
 std::string to_text(const Tiling& tiling);
 
 }  // namespace syncopate::map

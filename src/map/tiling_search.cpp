@@ -1,0 +1,190 @@
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "base/error.h"
+#include "map/tiling.h"
+
+// The search behind choose_tiling. Traffic is separable: neurons depend on the pixel blocks through
+// sums of input ranges per dimension, synapses on the output and input blocks through the
+// footprint. Both are computed once per block size, so that a candidate costs a few
+// multiplications. tiling_test.cpp shows that the result equals the count over walk().
+
+namespace syncopate::map {
+namespace {
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+constexpr std::int64_t kInputStep = 16;  ///< Input blocks are multiples of this.
+
+/// A block size in one pixel dimension.
+struct PixelChoice {
+  std::int64_t size = 1, count = 1;
+  std::int64_t sum_inputs = 0;  ///< Input range, added over blocks.
+  std::int64_t max_inputs = 0;  ///< The largest one.
+};
+
+/// The weights of a layer cut into blocks of one size.
+struct WeightChoice {
+  bool fits = true;
+  std::int64_t synapse_bytes = 0, index_bytes = 0;  ///< All blocks.
+};
+
+/// Sizes worth trying for an extent: its even parts and powers of two, in steps of `step`,
+/// descending.
+std::vector<std::int64_t> sizes(std::int64_t extent, std::int64_t step, std::int64_t parts) {
+  std::vector<std::int64_t> result;
+  for (std::int64_t n = 1; n <= parts; ++n) {
+    result.push_back(ceil_div(ceil_div(extent, n), step) * step);
+  }
+  for (std::int64_t size = step; size < extent; size *= 2) result.push_back(size);
+  std::sort(result.rbegin(), result.rend());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
+class Search {
+ public:
+  Search(const Loops& loops, const Capacity& capacity, const Footprint& footprint)
+      : loops_(loops),
+        capacity_(capacity),
+        footprint_(footprint),
+        conv_(loops.kind == WorkKind::conv),
+        weights_(loops.weights && loops.kind != WorkKind::elementwise),
+        ins_(conv_ ? sizes(loops.ins, kInputStep, 8) : std::vector<std::int64_t>{kInputStep}) {}
+
+  Tiling run();
+
+ private:
+  std::vector<PixelChoice> pixel_choices(int dim) const;
+  const WeightChoice& weights(std::int64_t outs, std::int64_t ins);
+  void try_pixels(std::int64_t outs, const std::array<PixelChoice, 3>& pixels);
+  void consider(const Tiling& tiling, const std::array<PixelChoice, 3>& pixels,
+                const WeightChoice& weights);
+  Tiling smallest() const;
+
+  const Loops& loops_;
+  const Capacity& capacity_;
+  const Footprint& footprint_;
+  bool conv_, weights_;
+  std::vector<std::int64_t> ins_;
+  std::map<std::pair<std::int64_t, std::int64_t>, WeightChoice> known_weights_;
+  std::optional<Tiling> best_;
+  double best_bytes_ = 0;
+  std::int64_t best_tiles_ = 0;
+};
+
+std::vector<PixelChoice> Search::pixel_choices(int dim) const {
+  const std::int64_t extent = loops_.out[static_cast<std::size_t>(dim)];
+  std::vector<PixelChoice> result;
+  for (std::int64_t size : sizes(extent, 1, 12)) {
+    PixelChoice choice{size, ceil_div(extent, size), 0, 0};
+    for (std::int64_t begin = 0; begin < extent; begin += size) {
+      const auto [first, last] = input_range(loops_, dim, begin, std::min(extent, begin + size));
+      choice.sum_inputs += last - first;
+      choice.max_inputs = std::max(choice.max_inputs, last - first);
+    }
+    result.push_back(choice);
+  }
+  return result;
+}
+
+const WeightChoice& Search::weights(std::int64_t outs, std::int64_t ins) {
+  const auto [found, is_new] = known_weights_.try_emplace({outs, ins});
+  WeightChoice& choice = found->second;
+  if (!is_new || !weights_) return choice;
+  for (std::int64_t g = 0; g < loops_.groups; ++g) {
+    for (std::int64_t o = 0; o < loops_.outs; o += outs) {
+      const std::int64_t out1 = std::min(loops_.outs, o + outs);
+      for (std::int64_t i = 0; i < loops_.ins; i += ins) {
+        const std::int64_t in1 = std::min(loops_.ins, i + ins);
+        const std::int64_t synapses = footprint_.synapse_bytes(g, o, out1, i, in1);
+        const std::int64_t index = footprint_.index_bytes(g, o, out1, i, in1);
+        choice.synapse_bytes += synapses;
+        choice.index_bytes += index;
+        choice.fits = synapses <= capacity_.synapse_bytes &&
+                      (capacity_.index_bytes == 0 || index <= capacity_.index_bytes);
+        if (!choice.fits) return choice;
+      }
+    }
+  }
+  return choice;
+}
+
+/// Scores a tiling that fits.
+void Search::consider(const Tiling& tiling, const std::array<PixelChoice, 3>& pixels,
+                      const WeightChoice& weights) {
+  const std::int64_t out_blocks = ceil_div(loops_.outs, tiling.outs);
+  const std::int64_t in_blocks = ceil_div(loops_.ins, tiling.ins);
+  const std::int64_t pixel_blocks = pixels[0].count * pixels[1].count * pixels[2].count;
+  const std::int64_t images = loops_.batch * pixel_blocks;
+  const bool by_neurons = tiling.order == Order::neuron_reuse;
+  // How often each neuron of a pixel block, and each synapse, is loaded.
+  std::int64_t neuron_loads = out_blocks, synapse_loads = images;
+  if (in_blocks == 1) {
+    if (by_neurons || images == 1) neuron_loads = 1;
+    if (!by_neurons) synapse_loads = 1;
+    if (by_neurons && out_blocks == 1) synapse_loads = loops_.groups == 1 ? 1 : loops_.batch;
+  }
+  if (!conv_) neuron_loads = 1;
+  const std::int64_t channels = conv_ ? loops_.groups * loops_.ins : loops_.outs;
+  const std::int64_t neurons =
+      pixels[0].sum_inputs * pixels[1].sum_inputs * pixels[2].sum_inputs * loops_.batch * channels;
+  const double bytes =
+      footprint_.neuron_bytes * static_cast<double>(neurons * neuron_loads) +
+      static_cast<double>((weights.synapse_bytes + weights.index_bytes) * synapse_loads);
+  const std::int64_t tiles = images * loops_.groups * out_blocks * in_blocks;
+  if (best_ && (bytes > best_bytes_ || (bytes == best_bytes_ && tiles >= best_tiles_))) return;
+  best_ = tiling;
+  best_bytes_ = bytes;
+  best_tiles_ = tiles;
+}
+
+/// The largest input block that fits beside a block of outputs and pixels, in both orders.
+void Search::try_pixels(std::int64_t outs, const std::array<PixelChoice, 3>& pixels) {
+  const std::int64_t used_outs = std::min(outs, loops_.outs);
+  const std::int64_t area = pixels[0].max_inputs * pixels[1].max_inputs * pixels[2].max_inputs;
+  if (used_outs * pixels[0].size * pixels[1].size * pixels[2].size > capacity_.partial_sums) return;
+  for (std::int64_t ins : ins_) {
+    const std::int64_t channels = conv_ ? std::min(ins, loops_.ins) : used_outs;
+    if (area * channels > capacity_.neurons) continue;
+    const WeightChoice& block = weights(outs, ins);
+    if (!block.fits) continue;
+    Tiling tiling{
+        Order::neuron_reuse, outs, ins, {pixels[0].size, pixels[1].size, pixels[2].size}, false};
+    consider(tiling, pixels, block);
+    tiling.order = Order::synapse_reuse;
+    consider(tiling, pixels, block);
+    return;
+  }
+}
+
+/// What remains when nothing fits: one pixel, one output per lane, streamed.
+Tiling Search::smallest() const {
+  if (std::min(capacity_.lanes, loops_.outs) > capacity_.partial_sums) {
+    fail("the partial sums of {} lanes do not fit the output buffer ({} per tile)", capacity_.lanes,
+         capacity_.partial_sums);
+  }
+  return {Order::neuron_reuse, capacity_.lanes, kInputStep, {1, 1, 1}, true};
+}
+
+Tiling Search::run() {
+  const std::array<std::vector<PixelChoice>, 3> choices = {pixel_choices(0), pixel_choices(1),
+                                                           pixel_choices(2)};
+  for (std::int64_t outs : sizes(loops_.outs, capacity_.lanes, 8)) {
+    for (const PixelChoice& t : choices[0]) {
+      for (const PixelChoice& h : choices[1]) {
+        for (const PixelChoice& w : choices[2]) try_pixels(outs, {t, h, w});
+      }
+    }
+  }
+  return best_ ? *best_ : smallest();
+}
+
+}  // namespace
+
+Tiling choose_tiling(const Loops& loops, const Capacity& capacity, const Footprint& footprint) {
+  return Search(loops, capacity, footprint).run();
+}
+
+}  // namespace syncopate::map
