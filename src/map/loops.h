@@ -39,6 +39,8 @@ struct Loops {
   bool weights = false;         ///< There is a second operand and it is constant.
   bool second_operand = false;  ///< The second operand is an activation.
 
+  bool operator==(const Loops&) const = default;
+
   std::int64_t kernel_size() const { return kernel[0] * kernel[1] * kernel[2]; }
   std::int64_t pixels() const { return out[0] * out[1] * out[2]; }
   std::int64_t outputs() const { return batch * groups * outs * pixels(); }

@@ -10,48 +10,10 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/simd.h"
+#include "sim/bits.h"
 
 namespace syncopate::sim {
 namespace {
-
-/// Bit i of `bits` = (values[i] != 0), for `count` values; `bits` has whole words, tail bits zero.
-template <class T>
-inline void nonzero_words(const T* values, std::int64_t count, std::uint64_t* bits) {
-  std::int64_t i = 0;
-  for (; i + 64 <= count; i += 64) {
-    std::array<std::uint8_t, 64> flags;
-    for (std::size_t k = 0; k < 64; ++k) flags[k] = values[i + static_cast<int>(k)] != 0;
-    std::uint64_t word = 0;
-    for (std::size_t k = 0; k < 8; ++k) {
-      std::uint64_t eight = 0;
-      std::memcpy(&eight, flags.data() + 8 * k, 8);
-      word |= ((eight * 0x0102040810204080ULL) >> 56) << (8 * k);
-    }
-    bits[i / 64] = word;
-  }
-  if (i == count) return;
-  std::uint64_t word = 0;
-  for (std::int64_t k = i; k < count; ++k) {
-    word |= static_cast<std::uint64_t>(values[k] != 0) << (k - i);
-  }
-  bits[i / 64] = word;
-}
-
-SYNCOPATE_MULTIVERSION void nonzero_i8(const std::int8_t* values, std::int64_t count,
-                                       std::uint64_t* bits) {
-  nonzero_words(values, count, bits);
-}
-SYNCOPATE_MULTIVERSION void nonzero_i16(const std::int16_t* values, std::int64_t count,
-                                        std::uint64_t* bits) {
-  nonzero_words(values, count, bits);
-}
-void nonzero(const std::int8_t* values, std::int64_t count, std::uint64_t* bits) {
-  nonzero_i8(values, count, bits);
-}
-void nonzero(const std::int16_t* values, std::int64_t count, std::uint64_t* bits) {
-  nonzero_i16(values, count, bits);
-}
 
 /// In place: bit c of word r becomes bit r of word c. Halves, quarters, ... are swapped.
 void transpose_64x64(std::array<std::uint64_t, 64>& m) {
@@ -65,21 +27,13 @@ void transpose_64x64(std::array<std::uint64_t, 64>& m) {
   }
 }
 
-/// 64 bits starting at bit `begin` of a sequence of words that has one word to spare.
-std::uint64_t bits_at(const std::uint64_t* words, std::int64_t begin) {
-  const std::int64_t word = begin / 64;
-  const auto shift = static_cast<unsigned>(begin % 64);
-  if (shift == 0) return words[word];
-  return (words[word] >> shift) | (words[word + 1] << (64 - shift));
-}
-
 /// Rows of one output when its weights lie as [ins][kernel] (ONNX order): the mask of the whole
 /// block is taken in one sweep and then transposed to [kernel][ins].
 template <class T>
 void transposed_rows(const T* block, std::int64_t ins, std::int64_t kernel, std::uint64_t* rows,
                      std::int64_t words, std::vector<std::uint64_t>& scratch) {
   scratch.assign(static_cast<std::size_t>((ins * kernel + 63) / 64 + 2), 0);
-  nonzero(block, ins * kernel, scratch.data());
+  pack_nonzero(std::span(block, static_cast<std::size_t>(ins * kernel)), scratch.data());
   std::array<std::uint64_t, 64> matrix;
   for (std::int64_t in = 0; in < ins; in += 64) {
     for (std::int64_t k = 0; k < kernel; k += 64) {
@@ -88,7 +42,7 @@ void transposed_rows(const T* block, std::int64_t ins, std::int64_t kernel, std:
       const std::uint64_t keep = width == 64 ? ~0ULL : (1ULL << width) - 1;
       matrix.fill(0);
       for (std::int64_t r = 0; r < height; ++r) {
-        matrix[static_cast<std::size_t>(r)] = bits_at(scratch.data(), (in + r) * kernel + k) & keep;
+        matrix[static_cast<std::size_t>(r)] = word_at(scratch.data(), (in + r) * kernel + k) & keep;
       }
       transpose_64x64(matrix);
       for (std::int64_t c = 0; c < width; ++c) {
@@ -138,7 +92,8 @@ void build_bits(std::span<const T> values, const map::KernelStrides& strides,
           }
           from = line.data();
         }
-        nonzero(from, loops.ins, rows + position * plane.words);
+        pack_nonzero(std::span(from, static_cast<std::size_t>(loops.ins)),
+                     rows + position * plane.words);
       }
     }
   });
