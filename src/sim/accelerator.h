@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "arch/isa.h"
 #include "arch/spec.h"
 #include "base/params.h"
 #include "sim/machine.h"
@@ -22,6 +23,8 @@ struct Accelerator {
   std::unique_ptr<Machine> (*machine)(const arch::Spec& spec);
   /// One line per instruction.
   std::string (*disassemble)(const Program& program);
+  /// The instruction set, which assembles what disassemble prints.
+  const arch::InstructionSet& (*isa)();
 };
 
 }  // namespace syncopate::sim

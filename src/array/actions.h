@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "arch/spec.h"
+#include "sim/stats.h"
+
+namespace syncopate::array {
+
+/// What an array machine's parts do, in the order of Spec::actions. A machine without an index
+/// lists only the actions before index_read.
+enum class Act : std::uint8_t {
+  multiply,
+  add,            ///< Adder trees, accumulators, comparators of pooling.
+  neuron_read,    ///< One row of NBin: one neuron per multiplier of a lane.
+  neuron_write,   ///< Likewise.
+  synapse_read,   ///< One row of a lane's SB.
+  synapse_write,  ///< Likewise.
+  sum_read,       ///< One row of NBout: one 32-bit partial sum per lane.
+  sum_write,      ///< Likewise.
+  dram_read,      ///< Bits.
+  dram_write,     ///< Bits.
+  index_read,     ///< One row of the index memory.
+  index_write,    ///< Likewise.
+  select,         ///< One position of a window examined by selection logic.
+  pick,           ///< One word chosen by a multiplexer.
+  lookup,         ///< One codebook entry read.
+  encode          ///< One output neuron compressed.
+};
+
+/// Shapes that the energy of an action depends on.
+struct ActionShape {
+  int word_bits = 16;
+  int lanes = 16;
+  int multipliers_per_lane = 16;
+  std::int64_t neuron_bytes = 0;    ///< NBin.
+  std::int64_t synapse_bytes = 0;   ///< SB of one lane.
+  std::int64_t sum_bytes = 0;       ///< NBout.
+  std::int64_t index_bytes = 0;     ///< Index memory; 0 without.
+  std::int64_t index_row_bits = 0;  ///< Width of one access to it.
+  std::int64_t lut_bytes = 0;       ///< Codebook memory of one lane; 0 without.
+};
+/// Bits of one partial sum in NBout [assumed]: wide enough for the 16-bit products of published
+/// layers.
+inline constexpr std::int64_t kSumBits = 32;
+
+/// The action list of a machine with that shape: up to sum and DRAM accesses, then index actions if
+/// it has an index memory, then codebook and encoder if it has a codebook.
+std::vector<arch::Action> array_actions(const ActionShape& shape);
+
+inline void tally(sim::Stats& stats, Act act, std::int64_t times) {
+  stats.actions[static_cast<std::size_t>(act)] += times;
+}
+inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace syncopate::array

@@ -1,0 +1,449 @@
+#include "array/program.h"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "array/actions.h"
+#include "array/neurons.h"
+#include "base/error.h"
+
+namespace syncopate::array {
+namespace {
+
+using arch::Field;
+using arch::FieldStyle;
+using map::WorkKind;
+
+enum Opcode : int {
+  kLoad = 1,
+  kStore,
+  kCompute,
+  kSync,
+  kShape = 16,
+  kChannels,
+  kOutput,
+  kInput,
+  kKernel,
+  kStride,
+  kDilation,
+  kPad,
+  kTiling,
+  kBlockSize,
+  kWeights
+};
+
+std::vector<Field> spatial(FieldStyle style) {
+  return {{"t", 32, style}, {"h", 32, style}, {"w", 32, style}};
+}
+
+/// Everything known about a layer while it is compiled.
+struct LayerPlan {
+  const gconv::GConv* gconv = nullptr;
+  map::Loops loops;
+  map::Tiling tiling;
+  std::shared_ptr<const WeightFormat> format;  ///< Null without weights in SB.
+  std::vector<SegmentBytes> sizes;             ///< Per segment.
+  const LazyImage::Placed* placed = nullptr;
+  std::uint64_t input = 0, output = 0;  ///< Addresses.
+  std::optional<std::uint64_t> second;  ///< Of the other operand of elementwise work.
+  std::vector<sim::Instruction> code;
+};
+
+std::int64_t buffer_or_zero(const arch::Spec& spec, std::string_view name) {
+  for (const arch::Buffer& buffer : spec.buffers) {
+    if (buffer.name == name) return buffer.bytes;
+  }
+  return 0;
+}
+
+map::Capacity capacity_of(const arch::Spec& spec, const map::Loops& loops) {
+  const bool two_operands =
+      loops.kind == WorkKind::elementwise && (loops.weights || loops.second_operand);
+  map::Capacity capacity;
+  capacity.lanes = spec.lanes;
+  capacity.neurons = spec.buffer_bytes("NBin") / 2 / kNeuronBytes / (two_operands ? 2 : 1);
+  capacity.partial_sums = spec.buffer_bytes("NBout") / 2 / (kSumBits / 8);
+  capacity.synapse_bytes = spec.buffer_bytes("SB") / 2;
+  capacity.index_bytes = buffer_or_zero(spec, "SIB") / 2;
+  return capacity;
+}
+
+class Compiler {
+ public:
+  Compiler(const gconv::Chain& chain, const arch::Spec& spec, const CompilerTraits& traits)
+      : chain_(chain), spec_(spec), traits_(traits) {}
+
+  sim::Program run() {
+    plans_.resize(chain_.gconvs.size());
+    tbb::parallel_for(std::size_t{0}, plans_.size(), [&](std::size_t i) { plan(i); });
+    auto image = std::make_shared<LazyImage>();
+    for (LayerPlan& plan : plans_) {
+      if (plan.format) {
+        plan.placed = &image->add(plan.format, Segments(plan.loops, plan.tiling), plan.sizes);
+      }
+    }
+    place_neurons(static_cast<std::uint64_t>(image->bytes()));
+    tbb::parallel_for(std::size_t{0}, plans_.size(), [&](std::size_t i) { write(plans_[i]); });
+    return assemble(std::move(image));
+  }
+
+ private:
+  void plan(std::size_t index);
+  void place_neurons(std::uint64_t begin);
+  void write(LayerPlan& plan) const;
+  void write_configuration(LayerPlan& plan) const;
+  void write_loads(LayerPlan& plan, const map::TileBox& box, std::vector<Piece>& pieces) const;
+  void write_transfer(LayerPlan& plan, std::string_view mnemonic, const sim::Transfer& t) const;
+  sim::Program assemble(std::shared_ptr<const LazyImage> image);
+  void emit(LayerPlan& plan, std::string_view mnemonic,
+            std::initializer_list<std::int64_t> values) const {
+    plan.code.push_back(traits_.isa->encode(
+        mnemonic, std::span<const std::int64_t>(values.begin(), values.size())));
+  }
+
+  const gconv::Chain& chain_;
+  const arch::Spec& spec_;
+  const CompilerTraits& traits_;
+  std::vector<LayerPlan> plans_;
+};
+
+void Compiler::plan(std::size_t index) {
+  LayerPlan& plan = plans_[index];
+  plan.gconv = &chain_.gconvs[index];
+  plan.loops = map::loops_of(chain_, *plan.gconv);
+  const map::Loops& loops = plan.loops;
+  map::Footprint footprint;
+  footprint.synapse_bytes = footprint.index_bytes = [](auto...) { return std::int64_t{0}; };
+  if (loops.weights && loops.kind != WorkKind::elementwise) {
+    auto weights = sim::weights_of(chain_, *plan.gconv, loops);
+    plan.format = loops.kind == WorkKind::conv ? traits_.conv_format(std::move(weights))
+                                               : dense_format(std::move(weights));
+    footprint = plan.format->footprint();
+  }
+  footprint.neuron_bytes = footprint.output_bytes = kNeuronBytes;
+  plan.tiling = map::choose_tiling(loops, capacity_of(spec_, loops), footprint);
+  if (!plan.format) return;
+  const Segments segments(loops, plan.tiling);
+  plan.sizes.resize(static_cast<std::size_t>(segments.size()));
+  tbb::parallel_for(std::int64_t{0}, segments.size(), [&](std::int64_t i) {
+    plan.sizes[static_cast<std::size_t>(i)] = plan.format->bytes(segments.at(i));
+  });
+}
+
+/// Every tensor that machines read or write at run time gets a place behind the image.
+void Compiler::place_neurons(std::uint64_t begin) {
+  std::map<std::string, std::uint64_t> places;
+  const auto place = [&](const std::string& tensor) {
+    const auto [found, is_new] = places.try_emplace(tensor, begin);
+    if (is_new) {
+      const std::int64_t bytes = chain_.tensor(tensor).elements * kNeuronBytes;
+      begin += static_cast<std::uint64_t>(ceil_div(bytes, 64) * 64);
+    }
+    return found->second;
+  };
+  for (LayerPlan& plan : plans_) {
+    plan.input = place(plan.gconv->input.tensor);
+    const bool second = plan.loops.kind == WorkKind::elementwise && plan.gconv->kernel.has_value();
+    if (second) plan.second = place(plan.gconv->kernel->tensor);
+    plan.output = place(plan.gconv->output.tensor);
+  }
+}
+
+void Compiler::write_configuration(LayerPlan& plan) const {
+  const map::Loops& l = plan.loops;
+  const map::Tiling& t = plan.tiling;
+  emit(plan, "shape",
+       {static_cast<std::int64_t>(l.kind), l.batch, l.groups, l.weights, l.second_operand});
+  emit(plan, "channels", {l.outs, l.ins});
+  emit(plan, "output", {l.out[0], l.out[1], l.out[2]});
+  emit(plan, "input", {l.in[0], l.in[1], l.in[2]});
+  emit(plan, "kernel", {l.kernel[0], l.kernel[1], l.kernel[2]});
+  emit(plan, "stride", {l.stride[0], l.stride[1], l.stride[2]});
+  emit(plan, "dilation", {l.dilation[0], l.dilation[1], l.dilation[2]});
+  emit(plan, "pad", {l.pad[0], l.pad[1], l.pad[2]});
+  emit(plan, "tiling", {t.order == map::Order::synapse_reuse, t.streamed, t.outs, t.ins});
+  emit(plan, "block", {t.block[0], t.block[1], t.block[2]});
+  if (!plan.format) return;
+  emit(plan, "weights",
+       {static_cast<std::int64_t>(plan.placed->directory),
+        static_cast<std::int64_t>(plan.placed->table), plan.placed->table_bytes});
+  plan.format->configure(plan.code);
+}
+
+void Compiler::write_transfer(LayerPlan& plan, std::string_view mnemonic,
+                              const sim::Transfer& t) const {
+  emit(plan, mnemonic,
+       {static_cast<std::int64_t>(t.stream), static_cast<std::int64_t>(t.address), t.bytes / t.runs,
+        t.runs, t.pitch});
+}
+
+void Compiler::write_loads(LayerPlan& plan, const map::TileBox& box,
+                           std::vector<Piece>& pieces) const {
+  if (box.load_neurons) {
+    pieces.clear();
+    input_pieces(plan.loops, box, pieces);
+    const auto load = [&](std::uint64_t base) {
+      for (const Piece& piece : pieces) {
+        write_transfer(plan, "load",
+                       transfer_of(piece, sim::Stream::neurons, base, traits_.bitmap_neurons));
+      }
+    };
+    load(plan.input);
+    if (plan.second) load(*plan.second);
+  }
+  if (plan.format == nullptr) return;
+  if (first_of_layer(box) && plan.placed->table_bytes > 0) {
+    write_transfer(plan, "load",
+                   {sim::Stream::synapses, plan.placed->table, plan.placed->table_bytes, 1, 0});
+  }
+  if (!box.load_synapses) return;
+  const auto number = Segments(plan.loops, plan.tiling).number(box);
+  const DirectoryEntry& entry = plan.placed->entries[static_cast<std::size_t>(number)];
+  if (entry.synapse_bytes > 0) {
+    write_transfer(plan, "load",
+                   {sim::Stream::synapses, entry.synapses, entry.synapse_bytes, 1, 0});
+  }
+  if (entry.index_bytes > 0) {
+    write_transfer(plan, "load", {sim::Stream::index, entry.index, entry.index_bytes, 1, 0});
+  }
+}
+
+void Compiler::write(LayerPlan& plan) const {
+  write_configuration(plan);
+  const map::Tiling& t = plan.tiling;
+  std::vector<Piece> pieces;
+  for (const map::TileBox& box : map::walk(plan.loops, t)) {
+    write_loads(plan, box, pieces);
+    emit(plan, "compute",
+         {box.batch, box.group, box.out0 / t.outs, box.in0 / t.ins, box.begin[0] / t.block[0],
+          box.begin[1] / t.block[1], box.begin[2] / t.block[2], box.first, box.last,
+          box.load_neurons, box.load_synapses});
+    if (!box.last) continue;
+    pieces.clear();
+    output_pieces(plan.loops, box, pieces);
+    for (const Piece& piece : pieces) {
+      write_transfer(plan, "store",
+                     transfer_of(piece, sim::Stream::outputs, plan.output, traits_.bitmap_neurons));
+    }
+  }
+  emit(plan, "sync", {});
+}
+
+sim::Program Compiler::assemble(std::shared_ptr<const LazyImage> image) {
+  sim::Program program;
+  program.machine = spec_.machine;
+  program.image = std::move(image);
+  std::size_t total = 0;
+  for (const LayerPlan& plan : plans_) total += plan.code.size();
+  program.code.reserve(total);
+  for (std::size_t i = 0; i < plans_.size(); ++i) {
+    LayerPlan& plan = plans_[i];
+    sim::LayerCode layer{i, plan.loops, plan.tiling, program.code.size(), 0};
+    program.code.insert(program.code.end(), plan.code.begin(), plan.code.end());
+    layer.end = program.code.size();
+    program.layers.push_back(layer);
+    plan.code = {};
+  }
+  return program;
+}
+
+std::array<std::int64_t, 3> three(const arch::Decoded& d) {
+  return {d.values[0], d.values[1], d.values[2]};
+}
+
+/// Applies one configuration instruction; false when it is none of the common ones.
+bool configure(const arch::Decoded& d, DecodedLayer& layer) {
+  switch (d.format->opcode) {
+    case kShape:
+      if (d["kind"] > 2) fail("program: unknown layer kind {}", d["kind"]);
+      layer.loops.kind = static_cast<WorkKind>(d["kind"]);
+      layer.loops.batch = d["batch"];
+      layer.loops.groups = d["groups"];
+      layer.loops.weights = d["weights"] != 0;
+      layer.loops.second_operand = d["second"] != 0;
+      return true;
+    case kChannels:
+      layer.loops.outs = d["outs"];
+      layer.loops.ins = d["ins"];
+      return true;
+    case kOutput:
+      layer.loops.out = three(d);
+      return true;
+    case kInput:
+      layer.loops.in = three(d);
+      return true;
+    case kKernel:
+      layer.loops.kernel = three(d);
+      return true;
+    case kStride:
+      layer.loops.stride = three(d);
+      return true;
+    case kDilation:
+      layer.loops.dilation = three(d);
+      return true;
+    case kPad:
+      layer.loops.pad = three(d);
+      return true;
+    case kTiling:
+      layer.tiling.order =
+          d["synapse_reuse"] != 0 ? map::Order::synapse_reuse : map::Order::neuron_reuse;
+      layer.tiling.streamed = d["streamed"] != 0;
+      layer.tiling.outs = d["outs"];
+      layer.tiling.ins = d["ins"];
+      return true;
+    case kBlockSize:
+      layer.tiling.block = three(d);
+      return true;
+    case kWeights:
+      layer.directory = static_cast<std::uint64_t>(d["directory"]);
+      layer.table = static_cast<std::uint64_t>(d["table"]);
+      layer.table_bytes = d["table_bytes"];
+      return true;
+    default:
+      return false;
+  }
+}
+
+sim::Transfer transfer_from(const arch::Decoded& d) {
+  if (d.values[0] > 3) fail("program: unknown stream {}", d.values[0]);
+  sim::Transfer t;
+  t.stream = static_cast<sim::Stream>(d.values[0]);
+  t.address = static_cast<std::uint64_t>(d.values[1]);
+  t.runs = d.values[3];
+  t.bytes = d.values[2] * t.runs;
+  t.pitch = d.values[4];
+  return t;
+}
+
+map::TileBox box_from(const arch::Decoded& d, const DecodedLayer& layer) {
+  const map::Loops& loops = layer.loops;
+  const map::Tiling& tiling = layer.tiling;
+  map::TileBox box;
+  box.batch = d.values[0];
+  box.group = d.values[1];
+  box.out0 = d.values[2] * tiling.outs;
+  box.out1 = std::min(loops.outs, box.out0 + tiling.outs);
+  box.in0 = d.values[3] * tiling.ins;
+  box.in1 = std::min(loops.ins, box.in0 + tiling.ins);
+  for (std::size_t i = 0; i < 3; ++i) {
+    box.begin[i] = d.values[4 + i] * tiling.block[i];
+    box.end[i] = std::min(loops.out[i], box.begin[i] + tiling.block[i]);
+  }
+  box.first = d.values[7] != 0;
+  box.last = d.values[8] != 0;
+  box.load_neurons = d.values[9] != 0;
+  box.load_synapses = d.values[10] != 0;
+  return box;
+}
+
+}  // namespace
+
+std::vector<arch::Format> base_formats() {
+  const auto plain = FieldStyle::unsigned_number;
+  const auto hex = FieldStyle::hexadecimal;
+  const std::vector<Field> transfer = {
+      {"stream", 3}, {"address", 40, hex}, {"bytes", 25}, {"runs", 20}, {"pitch", 32}};
+  return {{kLoad, "load", transfer},
+          {kStore, "store", transfer},
+          {kCompute,
+           "compute",
+           {{"batch", 16},
+            {"group", 16},
+            {"out_block", 16},
+            {"in_block", 16},
+            {"t", 14},
+            {"h", 16},
+            {"w", 16},
+            {"first", 1},
+            {"last", 1},
+            {"new_neurons", 1},
+            {"new_synapses", 1}}},
+          {kSync, "sync", {}},
+          {kShape,
+           "shape",
+           {{"kind", 2}, {"batch", 32}, {"groups", 32}, {"weights", 1}, {"second", 1}}},
+          {kChannels, "channels", {{"outs", 40}, {"ins", 40}}},
+          {kOutput, "output", spatial(plain)},
+          {kInput, "input", spatial(plain)},
+          {kKernel, "kernel", spatial(plain)},
+          {kStride, "stride", spatial(plain)},
+          {kDilation, "dilation", spatial(plain)},
+          {kPad, "pad", spatial(FieldStyle::signed_number)},
+          {kTiling, "tiling", {{"synapse_reuse", 1}, {"streamed", 1}, {"outs", 40}, {"ins", 40}}},
+          {kBlockSize, "block", spatial(plain)},
+          {kWeights, "weights", {{"directory", 40, hex}, {"table", 40, hex}, {"table_bytes", 24}}}};
+}
+
+sim::Program compile_array(const gconv::Chain& chain, const arch::Spec& spec,
+                           const CompilerTraits& traits) {
+  return Compiler(chain, spec, traits).run();
+}
+
+std::int64_t DecodedLayer::own_field(std::string_view mnemonic, std::string_view field) const {
+  for (const arch::Decoded& decoded : own) {
+    if (decoded.format->mnemonic == mnemonic) return decoded[field];
+  }
+  broken("the layer's code has no '{}'", mnemonic);
+}
+
+DecodedLayer decode_layer(const arch::InstructionSet& isa, const sim::Program& program,
+                          std::size_t layer) {
+  DecodedLayer result;
+  const sim::LayerCode& code = program.layers[layer];
+  for (std::size_t i = code.begin; i < code.end; ++i) {
+    arch::Decoded decoded = isa.decode(program.code[i]);
+    if (decoded.format->opcode < kShape) break;
+    if (!configure(decoded, result)) result.own.push_back(std::move(decoded));
+  }
+  return result;
+}
+
+std::vector<sim::Tile> decode_tiles(const arch::InstructionSet& isa, const sim::Program& program,
+                                    std::size_t layer) {
+  const DecodedLayer config = decode_layer(isa, program, layer);
+  const sim::LayerCode& code = program.layers[layer];
+  std::vector<sim::Tile> tiles;
+  std::vector<sim::Transfer> loads;
+  for (std::size_t i = code.begin; i < code.end; ++i) {
+    const arch::Decoded d = isa.decode(program.code[i]);
+    switch (d.format->opcode) {
+      case kLoad:
+        loads.push_back(transfer_from(d));
+        break;
+      case kCompute:
+        tiles.push_back({box_from(d, config), loads, {}});
+        loads.clear();
+        break;
+      case kStore:
+        if (tiles.empty()) fail("program: layer {} stores before it computes", layer);
+        tiles.back().stores.push_back(transfer_from(d));
+        break;
+      default:
+        break;
+    }
+  }
+  return tiles;
+}
+
+std::string disassemble(const arch::InstructionSet& isa, const sim::Program& program) {
+  std::string text;
+  for (std::size_t layer = 0; layer < program.layers.size(); ++layer) {
+    const sim::LayerCode& code = program.layers[layer];
+    text += fmt::format("# layer {}\n", layer);
+    for (std::size_t i = code.begin; i < code.end; ++i) {
+      text += isa.disassemble(program.code[i]);
+      text += '\n';
+    }
+  }
+  return text;
+}
+
+bool first_of_layer(const map::TileBox& box) {
+  return box.batch == 0 && box.group == 0 && box.out0 == 0 && box.in0 == 0 &&
+         box.begin == std::array<std::int64_t, 3>{0, 0, 0};
+}
+
+}  // namespace syncopate::array

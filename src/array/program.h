@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "arch/isa.h"
+#include "arch/spec.h"
+#include "array/weight_image.h"
+#include "sim/program.h"
+
+// Programs of array machines. A layer is a list of configuration instructions, which set the loop
+// nest and its tiling, followed by the tiles: loads, one computation, stores.
+
+namespace syncopate::array {
+
+/// The instructions that all array machines have; a machine adds its own with opcodes from
+/// kFirstOwnOpcode.
+std::vector<arch::Format> base_formats();
+inline constexpr int kFirstOwnOpcode = 64;
+
+/// What a machine adds to the common compiler.
+struct CompilerTraits {
+  const arch::InstructionSet* isa = nullptr;
+  /// Makes the machine's weight format for a convolution.
+  std::function<std::unique_ptr<WeightFormat>(std::shared_ptr<const sim::Weights>)> conv_format;
+  bool bitmap_neurons = false;  ///< Neurons in DRAM carry one bit each, zeros are dropped.
+};
+
+/// Compiles a quantized chain: tiles every layer for the least DRAM traffic under half of each
+/// buffer (the other half is being filled or drained), lays out weights, and writes instructions.
+/// Buffers are found by name: "NBin", "NBout" (32-bit partial sums), "SB" and, if present, "SIB".
+sim::Program compile_array(const gconv::Chain& chain, const arch::Spec& spec,
+                           const CompilerTraits& traits);
+
+/// A layer's instructions taken apart.
+struct DecodedLayer {
+  map::Loops loops;
+  map::Tiling tiling;
+  std::uint64_t directory = 0;  ///< Of the weights in the image.
+  std::uint64_t table = 0;      ///< Address of the codebook.
+  std::int64_t table_bytes = 0;
+  std::vector<arch::Decoded> own;  ///< The machine's own configuration.
+
+  /// A field of the machine's own configuration; InternalError when it is missing.
+  std::int64_t own_field(std::string_view mnemonic, std::string_view field) const;
+};
+/// The configuration instructions of a layer.
+DecodedLayer decode_layer(const arch::InstructionSet& isa, const sim::Program& program,
+                          std::size_t layer);
+/// The tiles of a layer in execution order.
+std::vector<sim::Tile> decode_tiles(const arch::InstructionSet& isa, const sim::Program& program,
+                                    std::size_t layer);
+/// One line per instruction, layers set off by a comment.
+std::string disassemble(const arch::InstructionSet& isa, const sim::Program& program);
+
+/// True for the first tile of a layer, on which what happens once per layer is charged.
+bool first_of_layer(const map::TileBox& box);
+
+}  // namespace syncopate::array
