@@ -1,5 +1,7 @@
 #include "sim/stats.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace syncopate::sim {
@@ -43,6 +45,30 @@ Stats& Stats::operator+=(const Stats& other) {
 Stats& Stats::operator-=(const Stats& other) {
   accumulate(*this, other, -1);
   return *this;
+}
+
+void verify(const Stats& stats, std::int64_t multipliers, std::string_view what) {
+  std::int64_t sum = 0, lowest = stats.cycles;
+  for (const std::int64_t cause : stats.causes) {
+    sum += cause;
+    lowest = std::min(lowest, cause);
+  }
+  for (const std::int64_t action : stats.actions) lowest = std::min(lowest, action);
+  lowest = std::min({lowest, stats.pairs_effectual, stats.neuron_read_bytes,
+                     stats.synapse_read_bytes, stats.index_read_bytes, stats.write_bytes});
+  if (sum != multipliers * stats.cycles) {
+    broken("{}: causes sum to {}, not to {} multipliers x {} cycles", what, sum, multipliers,
+           stats.cycles);
+  }
+  if (lowest < 0) broken("{}: a count is negative ({})", what, lowest);
+  if (stats.pairs_effectual > stats.pairs_issued || stats.pairs_issued > stats.pairs_required) {
+    broken("{}: {} effectual, {} issued, {} required pairs", what, stats.pairs_effectual,
+           stats.pairs_issued, stats.pairs_required);
+  }
+  if (stats.pairs_issued > multipliers * stats.cycles) {
+    broken("{}: {} pairs issued in {} cycles of {} multipliers", what, stats.pairs_issued,
+           stats.cycles, multipliers);
+  }
 }
 
 }  // namespace syncopate::sim

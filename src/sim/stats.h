@@ -44,4 +44,9 @@ struct Stats {
   bool operator==(const Stats&) const = default;
 };
 
+/// Holds the conservation laws: causes sum to multipliers * cycles, nothing is negative, effectual
+/// pairs <= issued pairs <= required pairs, and each multiplier issues at most one pair a cycle.
+/// InternalError naming `what` and the law.
+void verify(const Stats& stats, std::int64_t multipliers, std::string_view what);
+
 }  // namespace syncopate::sim

@@ -50,5 +50,29 @@ TEST(Stats, RefusesOtherMachinesActions) {
   EXPECT_THROW(stats += other, InternalError);
 }
 
+TEST(Stats, LawsAreHeld) {
+  Stats good;
+  good.cycles = 10;
+  good[Cause::work] = 30;
+  good[Cause::bubble] = 10;
+  good.pairs_required = 60;
+  good.pairs_issued = 40;
+  good.pairs_effectual = 30;
+  EXPECT_NO_THROW(verify(good, 4, "tile"));
+  const auto breaks = [&](auto&& change) {
+    Stats bad = good;
+    change(bad);
+    EXPECT_THROW(verify(bad, 4, "tile"), InternalError);
+  };
+  breaks([](Stats& s) { s.cycles = 11; });
+  breaks([](Stats& s) { s[Cause::memory] = 1; });
+  breaks([](Stats& s) { s[Cause::fill] = -10, s[Cause::work] = 40; });
+  breaks([](Stats& s) { s.pairs_effectual = 41; });
+  breaks([](Stats& s) { s.pairs_issued = 61; });
+  breaks([](Stats& s) { s.pairs_issued = 41; });
+  breaks([](Stats& s) { s.actions = {-1}; });
+  breaks([](Stats& s) { s.write_bytes = -1; });
+}
+
 }  // namespace
 }  // namespace syncopate::sim

@@ -1,0 +1,120 @@
+#include "sim/timeline.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace syncopate::sim {
+namespace {
+
+/// Moves `rate` bytes a cycle, one transfer after another; 0 means at once.
+class FakeMemory : public Memory {
+ public:
+  explicit FakeMemory(std::int64_t rate) : rate_(rate) {}
+  std::int64_t serve(std::int64_t earliest, const Transfer& transfer, bool) override {
+    if (rate_ == 0) return earliest;
+    free_ = std::max(free_, earliest) + (transfer.bytes + rate_ - 1) / rate_;
+    return free_;
+  }
+
+ private:
+  std::int64_t rate_;
+  std::int64_t free_ = 0;
+};
+
+arch::Spec spec() {
+  arch::Spec result;
+  result.lanes = 2;
+  result.multipliers_per_lane = 2;
+  return result;
+}
+
+TileResult tile(std::int64_t cycles, std::int64_t load, std::int64_t store) {
+  TileResult result;
+  result.stats.cycles = cycles;
+  result.stats[Cause::work] = 4 * cycles;
+  if (load > 0) result.loads.push_back({Stream::neurons, 0, load});
+  if (store > 0) result.stores.push_back({Stream::outputs, 0, store});
+  return result;
+}
+
+std::int64_t play(const std::vector<TileResult>& tiles, std::int64_t rate) {
+  FakeMemory memory(rate);
+  const arch::Spec machine = spec();
+  Timeline timeline(machine, memory);
+  return timeline.add_layer(tiles).stats.cycles;
+}
+
+TEST(Timeline, KnownExamples) {
+  // Nothing to overlap with: load, compute, store.
+  EXPECT_EQ(play({tile(10, 5, 3)}, 1), 18);
+  // Compute-bound: only the first load and the last store show.
+  EXPECT_EQ(play({tile(10, 5, 3), tile(10, 5, 3), tile(10, 5, 3)}, 1), 5 + 30 + 3);
+  // Memory-bound: the array waits for loads.
+  EXPECT_EQ(play({tile(1, 10, 0), tile(1, 10, 0), tile(1, 10, 0)}, 1), 31);
+  // One tile ahead, not two: the third load waits until the first tile has computed.
+  EXPECT_EQ(play({tile(10, 1, 0), tile(10, 1, 0), tile(1, 20, 0)}, 1), 11 + 20 + 1);
+  // Stores delay the array when both halves of the output buffer wait for memory.
+  EXPECT_EQ(play({tile(1, 0, 20), tile(1, 0, 20), tile(1, 0, 20)}, 1), 1 + 20 + 20 + 20);
+}
+
+TEST(Timeline, ThirdOutputBlockWaitsForTheFirstStore) {
+  // Without the limit of two output halves the last tile would end at 3 and its load, behind the
+  // stores, decide; with it the array itself stalls until 21.
+  FakeMemory memory(1);
+  const arch::Spec machine = spec();
+  Timeline timeline(machine, memory);
+  const LayerTime layer = timeline.add_layer(
+      std::vector<TileResult>{tile(1, 0, 20), tile(1, 0, 20), tile(50, 0, 0), tile(1, 0, 1)});
+  EXPECT_EQ(layer.end, 21 + 50 + 1 + 1);
+}
+
+TEST(Timeline, BoundsAndConservation) {
+  Random random(1);
+  const arch::Spec machine = spec();
+  for (int i = 0; i < 300; ++i) {
+    const std::int64_t rate = random.integer(1, 8);
+    FakeMemory memory(rate);
+    Timeline timeline(machine, memory);
+    std::int64_t previous_end = 0;
+    for (int l = 0; l < 3; ++l) {
+      std::vector<TileResult> tiles;
+      std::int64_t compute = 0, moved = 0;
+      for (std::int64_t t = random.integer(0, 12); t > 0; --t) {
+        tiles.push_back(tile(random.integer(0, 50), random.integer(0, 99), random.integer(0, 99)));
+        compute += tiles.back().stats.cycles;
+        for (const auto* list : {&tiles.back().loads, &tiles.back().stores}) {
+          for (const Transfer& transfer : *list) moved += (transfer.bytes + rate - 1) / rate;
+        }
+      }
+      const LayerTime layer = timeline.add_layer(tiles);
+      EXPECT_EQ(layer.begin, previous_end);
+      EXPECT_EQ(layer.end - layer.begin, layer.stats.cycles);
+      EXPECT_EQ(layer.compute_cycles, compute);
+      EXPECT_EQ(layer.memory_cycles, moved);
+      EXPECT_GE(layer.stats.cycles, std::max(compute, moved));
+      EXPECT_LE(layer.stats.cycles, compute + moved);
+      EXPECT_EQ(layer.stats[Cause::memory], 4 * (layer.stats.cycles - compute));
+      EXPECT_NO_THROW(verify(layer.stats, machine.multipliers(), "layer"));
+      EXPECT_EQ(play(tiles, 0), compute);
+      EXPECT_LE(play(tiles, rate + 1), play(tiles, rate));
+      previous_end = layer.end;
+    }
+    EXPECT_EQ(timeline.now(), previous_end);
+  }
+}
+
+TEST(Timeline, RefusesTilesThatBreakTheLaws) {
+  FakeMemory memory(1);
+  const arch::Spec machine = spec();
+  Timeline timeline(machine, memory);
+  std::vector<TileResult> tiles = {tile(10, 0, 0)};
+  tiles[0].stats[Cause::work] -= 1;
+  EXPECT_THROW(timeline.add_layer(tiles), InternalError);
+  tiles[0].stats[Cause::memory] += 1;
+  EXPECT_THROW(timeline.add_layer(tiles), InternalError);
+}
+
+}  // namespace
+}  // namespace syncopate::sim
