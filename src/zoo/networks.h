@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace syncopate::zoo {
+
+// Well-known networks with made-up weights: He-scaled and bell-shaped, so that activations keep a
+// plausible size from layer to layer. Same seed, same network, on every platform. Shapes are
+// inferred; every graph has one input "input", one output "logits" (no softmax), and is marked
+// synthetic. For shapes and speed only: they classify nothing.
+
+/// Krizhevsky's AlexNet as Caffe has it: 227x227, LRN, two groups in conv2, conv4 and conv5.
+ir::Graph alexnet(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// VGG-16 (configuration D), 224x224.
+ir::Graph vgg16(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// ResNet-50 with batch normalization, stride in the 3x3 convolutions, 224x224.
+ir::Graph resnet50(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// SqueezeNet 1.1, 224x224.
+ir::Graph squeezenet(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// ResNet-20 for 32x32 pictures, with 1x1 convolutions as shortcuts.
+ir::Graph resnet20(std::uint64_t seed = 1, std::int64_t batch = 1);
+
+/// A named network of the zoo.
+struct Entry {
+  std::string_view name;
+  ir::Graph (*build)(std::uint64_t seed, std::int64_t batch);
+};
+/// All of the above, by name.
+std::vector<Entry> networks();
+/// The network of that name; InputError lists the known names.
+ir::Graph network(std::string_view name, std::uint64_t seed = 1, std::int64_t batch = 1);
+
+}  // namespace syncopate::zoo
