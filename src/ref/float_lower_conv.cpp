@@ -1,0 +1,236 @@
+#include <cmath>
+#include <cstring>
+
+#include "ref/float_parallel.h"
+#include "ref/float_plan.h"
+
+namespace syncopate::ref {
+namespace {
+
+using dnnl::memory;
+using ir::kNoValue;
+using ir::ValueId;
+
+/// Weights and bias of a convolution, batch normalization folded in.
+struct Folded {
+  std::vector<float> scale;  ///< Per output channel; empty when nothing is folded.
+  Tensor bias;               ///< One element per output channel; empty for none.
+  double gain = 0;           ///< Largest sum of magnitudes of an output channel's weights.
+  double offset = 0;         ///< Largest magnitude of a bias.
+};
+
+Folded fold(const Plan& plan, const FusedNode& group, const Tensor& weights) {
+  const auto outs = static_cast<std::size_t>(weights.shape()[0]);
+  const std::vector<ValueId>& inputs = group.node->inputs;
+  const Tensor* bias = inputs.size() > 2 ? plan.constant(inputs[2]) : nullptr;
+  Folded folded;
+  if (bias || group.norm) {
+    folded.bias = bias ? *bias : Tensor(DType::f32, {weights.shape()[0]});
+  }
+  if (group.norm) {
+    const auto parameter = [&](std::size_t i) {
+      return plan.constant(group.norm->inputs[i])->data<float>();
+    };
+    const auto scale = parameter(1), shift = parameter(2), mean = parameter(3), var = parameter(4);
+    const float epsilon = std::get<ir::BatchNormalization>(group.norm->op).epsilon;
+    const auto values = folded.bias.mutable_data<float>();
+    for (std::size_t m = 0; m < outs; ++m) {
+      folded.scale.push_back(scale[m] / std::sqrt(var[m] + epsilon));
+      values[m] = (values[m] - mean[m]) * folded.scale[m] + shift[m];
+    }
+  }
+  std::vector<double> sums(outs, 0.0);
+  const float* w = weights.data<float>().data();
+  const std::int64_t row = weights.size() / weights.shape()[0];
+  parallel_each(weights.shape()[0], row, [&](std::int64_t m) {
+    float sum = 0;
+    for (std::int64_t i = m * row; i < (m + 1) * row; ++i) sum += std::abs(w[i]);
+    const auto at = static_cast<std::size_t>(m);
+    const float scale = folded.scale.empty() ? 1 : std::abs(folded.scale[at]);
+    sums[at] = static_cast<double>(sum) * static_cast<double>(scale);
+  });
+  // Written so that NaN stays.
+  for (double sum : sums) folded.gain = sum <= folded.gain ? folded.gain : sum;
+  if (folded.bias.size() > 0 && !folded.bias.shape().empty()) {
+    for (float b : folded.bias.data<float>()) {
+      const double size = std::abs(static_cast<double>(b));
+      folded.offset = size <= folded.offset ? folded.offset : size;
+    }
+  }
+  return folded;
+}
+
+/// The weights as oneDNN wants them: in place when that is how they are, else packed.
+Located pack(Plan& plan, ValueId value, const Folded& folded, const memory::desc& from,
+             const memory::desc& to) {
+  const Tensor& weights = *plan.constant(value);
+  if (from == to && folded.scale.empty()) {
+    return {{-1, plan.constant_view(value).data}, to, false};
+  }
+  Tensor scaled = weights;
+  if (!folded.scale.empty()) {
+    float* w = scaled.mutable_data<float>().data();
+    const std::int64_t row = weights.size() / weights.shape()[0];
+    parallel_each(weights.shape()[0], row, [&](std::int64_t m) {
+      const float scale = folded.scale[static_cast<std::size_t>(m)];
+      for (std::int64_t i = m * row; i < (m + 1) * row; ++i) w[i] *= scale;
+    });
+  }
+  std::byte* packed =
+      plan.keep(Tensor::uninitialized(DType::u8, {static_cast<std::int64_t>(to.get_size())}));
+  memory source(from, plan.engine(), const_cast<std::byte*>(scaled.raw().data()));
+  memory target(to, plan.engine(), packed);
+  dnnl::reorder(source, target).execute(plan.stream(), source, target);
+  plan.stream().wait();
+  return {{-1, packed}, to, false};
+}
+
+memory::desc any_layout(const memory::dims& dims) {
+  return {dims, memory::data_type::f32, memory::format_tag::any};
+}
+
+/// dilations as oneDNN counts them: 0 is dense.
+memory::dims gaps(const ir::Ints& dilations) {
+  memory::dims result = dilations;
+  for (auto& d : result) --d;
+  return result;
+}
+
+/// Dimensions of grouped weights: the first one split in two.
+memory::dims grouped(const Shape& weights, std::int64_t group) {
+  memory::dims dims = weights;
+  if (group == 1) return dims;
+  dims[0] /= group;
+  dims.insert(dims.begin(), group);
+  return dims;
+}
+
+/// A copy of the residual that the convolution may add its result to, in place.
+Located accumulator(Plan& plan, ValueId residual, const memory::desc& md, const Slot& source) {
+  const Located at = plan.as(residual, md);
+  if (plan.dies_here(residual, at) && at.slot.storage != source.storage) return at;
+  const Located copy = plan.place(md);
+  const dnnl::reorder::primitive_desc pd(plan.engine(), md, plan.engine(), md, attributes());
+  plan.add_dnnl("residual", dnnl::reorder(pd), pd.scratchpad_desc(),
+                {{DNNL_ARG_FROM, at}, {DNNL_ARG_TO, copy}}, {}, std::nullopt);
+  return copy;
+}
+
+bool usable(const Plan& plan, const ir::Node& node) {
+  const bool bias = node.inputs.size() > 2 && node.inputs[2] != kNoValue;
+  if (!plan.is_constant(node.inputs[1]) || (bias && !plan.is_constant(node.inputs[2]))) {
+    return false;
+  }
+  return plan.graph().value(node.inputs[0]).shape[0] > 0 &&
+         plan.constant(node.inputs[1])->size() > 0;
+}
+
+Guard conv_guard(const Plan& plan, const FusedNode& group, const Folded& folded,
+                 const Located& source, const Located& target) {
+  Guard guard;
+  guard.operands.push_back(plan.ranged(group.node->inputs[0], source));
+  if (group.residual != kNoValue) guard.operands.push_back(plan.ranged(group.residual, target));
+  guard.bound = [gain = folded.gain, offset = folded.offset,
+                 activation = group.activation](std::span<const double> x) {
+    double worst = gain * x[0] + offset;
+    if (x.size() > 1) worst += x[1];
+    return std::pair{worst, activation_bound(activation, worst)};
+  };
+  return guard;
+}
+
+/// What is applied to the sums of a convolution before they are stored.
+bool post_operations(const FusedNode& group, dnnl::post_ops& post) {
+  if (group.residual != kNoValue) post.append_sum(1.0F);
+  return !group.activation || append_activation(post, *group.activation);
+}
+
+}  // namespace
+
+bool lower_conv(Plan& plan, const FusedNode& group, const ir::Conv& op) {
+  const ir::Node& node = *group.node;
+  if (!usable(plan, node)) return false;
+  dnnl::post_ops post;
+  if (!post_operations(group, post)) return false;
+  const Tensor& weights = *plan.constant(node.inputs[1]);
+  const Folded folded = fold(plan, group, weights);
+  const bool biased = folded.bias.size() > 0;
+  const memory::dims w_dims = grouped(weights.shape(), op.group);
+  const memory::desc x_md = any_layout(plan.graph().value(node.inputs[0]).shape);
+  const memory::desc y_md = any_layout(plan.graph().value(group.output).shape);
+  const memory::desc b_md = biased ? Plan::row_major({weights.shape()[0]}) : memory::desc();
+  const ir::Window& window = op.window;
+  const dnnl::convolution_forward::desc desc(
+      dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x_md,
+      any_layout(w_dims), b_md, y_md, window.strides, gaps(window.dilations), window.pads_begin,
+      window.pads_end);
+  const dnnl::convolution_forward::primitive_desc pd(desc, attributes(post), plan.engine());
+
+  const Located x = plan.as(node.inputs[0], pd.src_desc());
+  const Located w = pack(plan, node.inputs[1], folded, Plan::row_major(w_dims), pd.weights_desc());
+  const Located y = group.residual == kNoValue
+                        ? plan.place(pd.dst_desc())
+                        : accumulator(plan, group.residual, pd.dst_desc(), x.slot);
+  std::vector<Plan::Argument> arguments{
+      {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}};
+  if (biased) {
+    arguments.push_back({DNNL_ARG_BIAS, {{-1, plan.keep(folded.bias)}, b_md, true}});
+  }
+  plan.add_dnnl(node.name, dnnl::convolution_forward(pd), pd.scratchpad_desc(),
+                std::move(arguments), {{group.output, y}}, conv_guard(plan, group, folded, x, y));
+  return true;
+}
+
+bool lower_conv_transpose(Plan& plan, const FusedNode& group, const ir::ConvTranspose& op) {
+  const ir::Node& node = *group.node;
+  if (!usable(plan, node)) return false;
+  const Tensor& weights = *plan.constant(node.inputs[1]);
+  const Shape& shape = weights.shape();
+  memory::dims pads_end = op.window.pads_end;
+  for (std::size_t d = 0; d < pads_end.size(); ++d) {
+    pads_end[d] -= op.output_padding[d];
+    if (pads_end[d] < 0) return false;
+  }
+  // ONNX has [C, M/group, kernel], oneDNN [group, M/group, C/group, kernel].
+  memory::dims dims = shape;
+  memory::dims strides = row_major_strides(shape);
+  const std::int64_t ins = shape[0] / op.group;
+  dims[0] = shape[1];
+  dims[1] = ins;
+  std::swap(strides[0], strides[1]);
+  if (op.group > 1) {
+    dims.insert(dims.begin(), op.group);
+    strides.insert(strides.begin(), ins * strides[1]);
+  }
+  const memory::desc from(dims, memory::data_type::f32, strides);
+  const Tensor* bias = node.inputs.size() > 2 ? plan.constant(node.inputs[2]) : nullptr;
+  const memory::desc b_md = bias ? Plan::row_major(bias->shape()) : memory::desc();
+  const dnnl::deconvolution_forward::desc desc(
+      dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
+      any_layout(plan.graph().value(node.inputs[0]).shape), any_layout(dims), b_md,
+      any_layout(plan.graph().value(group.output).shape), op.window.strides,
+      gaps(op.window.dilations), op.window.pads_begin, pads_end);
+  const dnnl::deconvolution_forward::primitive_desc pd(desc, attributes(), plan.engine());
+
+  Folded folded;
+  double sum = 0;  // Over all weights: a bound, if not a tight one.
+  for (float w : weights.data<float>()) sum += std::abs(static_cast<double>(w));
+  if (bias) {
+    for (float b : bias->data<float>()) folded.offset += std::abs(static_cast<double>(b));
+  }
+  folded.gain = sum;
+  const Located x = plan.as(node.inputs[0], pd.src_desc());
+  const Located w = pack(plan, node.inputs[1], {}, from, pd.weights_desc());
+  const Located y = plan.place(pd.dst_desc());
+  std::vector<Plan::Argument> arguments{
+      {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}};
+  if (bias) {
+    arguments.push_back(
+        {DNNL_ARG_BIAS, {{-1, plan.constant_view(node.inputs[2]).data}, b_md, true}});
+  }
+  plan.add_dnnl(node.name, dnnl::deconvolution_forward(pd), pd.scratchpad_desc(),
+                std::move(arguments), {{group.output, y}}, conv_guard(plan, group, folded, x, y));
+  return true;
+}
+
+}  // namespace syncopate::ref
