@@ -63,6 +63,9 @@ struct Access {
 
   /// Of the normalized array; 0 without operand.
   std::int64_t elements() const;
+  /// Address of the element at a row-major position of the normalized array; -1 where it reads
+  /// zero.
+  std::int64_t address(std::int64_t position) const;
   /// The array is one stretch of the tensor: no copy is needed to see it normalized.
   bool contiguous() const;
 };
@@ -89,6 +92,9 @@ struct Normalized {
 /// A channel dimension is any that has nop or nks over whole groups; grouped convolution whose
 /// groups have one input and one output channel becomes `window`.
 Normalized normalize(const gconv::Chain& chain, const gconv::GConv& gconv);
+/// For each output in the order [batch][T][H][W][groups*outs] the index of its entry in a post's
+/// vectors: its linear index in the dimension GConv::channel, 0 where there is none.
+Access post_channels(const gconv::Chain& chain, const gconv::GConv& gconv);
 /// The loops alone.
 Loops loops_of(const gconv::Chain& chain, const gconv::GConv& gconv);
 /// The kernel view in terms of the loops; for conv and window gconvs with `weights` only.

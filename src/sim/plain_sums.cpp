@@ -1,0 +1,102 @@
+#include "sim/plain_sums.h"
+
+#include <algorithm>
+
+namespace syncopate::sim {
+namespace {
+
+using gconv::Main;
+using gconv::Reduce;
+
+/// Evaluates one output at a time.
+class Plain {
+ public:
+  Plain(const LayerData& data, const map::TileBox& box)
+      : data_(data),
+        loops_(data.loops()),
+        gconv_(data.gconv()),
+        box_(box),
+        conv_(loops_.kind == map::WorkKind::conv),
+        channels_(conv_ ? loops_.groups * loops_.ins : loops_.outs) {
+    if (loops_.weights && loops_.kind != map::WorkKind::elementwise) {
+      weights_ = weights_of(data.chain(), data.gconv(), loops_);
+    }
+    line_.resize(static_cast<std::size_t>(box.in1 - box.in0));
+  }
+
+  std::int64_t output(const std::array<std::int64_t, 3>& pixel, std::int64_t out);
+
+ private:
+  /// Adds the terms of one kernel position.
+  void position(std::int64_t row, std::int64_t kernel_position, std::int64_t out,
+                std::int64_t result_position, std::int64_t& sum);
+
+  const LayerData& data_;
+  const map::Loops& loops_;
+  const gconv::GConv& gconv_;
+  const map::TileBox& box_;
+  bool conv_;
+  std::int64_t channels_;
+  std::shared_ptr<const Weights> weights_;
+  std::vector<std::int16_t> line_;  ///< Weights of one kernel position.
+};
+
+void Plain::position(std::int64_t row, std::int64_t kernel_position, std::int64_t out,
+                     std::int64_t result_position, std::int64_t& sum) {
+  if (weights_) {
+    weights_->read(box_.group * loops_.outs + out, kernel_position, conv_ ? box_.in0 : 0, line_);
+  }
+  const std::int64_t first = row * channels_ + (conv_ ? box_.group * loops_.ins + box_.in0 : out);
+  for (std::size_t i = 0; i < line_.size(); ++i) {
+    const std::int64_t raw = data_.input()[static_cast<std::size_t>(first) + i];
+    const std::int64_t x = apply_pre(gconv_.pre, raw) * gconv_.input_factor;
+    std::int64_t k = weights_ ? line_[i] : 0;
+    if (!data_.second().empty()) k = data_.second()[static_cast<std::size_t>(result_position)];
+    k *= gconv_.kernel_factor;
+    std::int64_t term = x;
+    if (gconv_.main == Main::mul) term = x * k;
+    if (gconv_.main == Main::add) term = x + k;
+    if (gconv_.main == Main::sub) term = x - k;
+    sum = gconv_.reduce == Reduce::max ? std::max(sum, term) : sum + term;
+  }
+}
+
+std::int64_t Plain::output(const std::array<std::int64_t, 3>& pixel, std::int64_t out) {
+  std::int64_t sum = gconv_.reduce == Reduce::max ? INT64_MIN : 0;
+  const std::int64_t result_row =
+      ((box_.batch * loops_.out[0] + pixel[0]) * loops_.out[1] + pixel[1]) * loops_.out[2] +
+      pixel[2];
+  const std::int64_t result_position =
+      result_row * loops_.groups * loops_.outs + box_.group * loops_.outs + out;
+  for (std::int64_t k = 0; k < loops_.kernel_size(); ++k) {
+    const std::array<std::int64_t, 3> kernel = {k / loops_.kernel[2] / loops_.kernel[1],
+                                                k / loops_.kernel[2] % loops_.kernel[1],
+                                                k % loops_.kernel[2]};
+    std::int64_t row = box_.batch;
+    bool inside = true;
+    for (std::size_t d = 0; d < 3; ++d) {
+      const std::int64_t x =
+          pixel[d] * loops_.stride[d] + kernel[d] * loops_.dilation[d] - loops_.pad[d];
+      inside = inside && x >= 0 && x < loops_.in[d];
+      row = row * loops_.in[d] + x;
+    }
+    if (inside) position(row, k, out, result_position, sum);
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> plain_sums(const LayerData& data, const map::TileBox& box) {
+  Plain plain(data, box);
+  std::vector<std::int64_t> sums;
+  sums.reserve(static_cast<std::size_t>(box.pixels() * (box.out1 - box.out0)));
+  for_each_pixel(box, [&](const std::array<std::int64_t, 3>& pixel) {
+    for (std::int64_t out = box.out0; out < box.out1; ++out) {
+      sums.push_back(plain.output(pixel, out));
+    }
+  });
+  return sums;
+}
+
+}  // namespace syncopate::sim
