@@ -1,0 +1,141 @@
+#include "flow/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "base/error.h"
+#include "flow/image.h"
+#include "gconv/lower.h"
+#include "gconv/passes.h"
+#include "ref/calibrate.h"
+#include "ref/fixed_net.h"
+#include "ref/float_net.h"
+
+namespace syncopate::flow {
+namespace {
+
+/// Picture `index` of the set as the network's input [1,C,H,W].
+Tensor input_of(const DataSet& set, std::int64_t index, const Normalization& norm) {
+  Tensor tensor = Tensor::uninitialized(DType::f32, {1, set.channels, set.height, set.width});
+  auto out = tensor.mutable_data<float>();
+  const std::int64_t plane = set.height * set.width;
+  for (std::int64_t c = 0; c < set.channels; ++c) {
+    const auto channel = static_cast<std::size_t>(c);
+    const double mean = norm.mean[std::min(channel, norm.mean.size() - 1)];
+    const double deviation = norm.deviation[std::min(channel, norm.deviation.size() - 1)];
+    const std::int64_t source = norm.bgr ? set.channels - 1 - c : c;
+    const std::uint8_t* pixels = set.pixels.data() + index * set.picture_size() + source * plane;
+    for (std::int64_t i = 0; i < plane; ++i) {
+      out[static_cast<std::size_t>(c * plane + i)] =
+          static_cast<float>((pixels[i] * norm.scale - mean) / deviation);
+    }
+  }
+  return tensor;
+}
+
+/// How many scores beat that of `label` (ties count for the earlier index).
+std::int64_t rank_of(std::span<const float> scores, std::size_t label) {
+  std::int64_t better = 0;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    better += scores[i] > scores[label] || (scores[i] == scores[label] && i < label);
+  }
+  return better;
+}
+
+void check_fit(const ir::Graph& graph, const DataSet& set) {
+  const Shape wanted{1, set.channels, set.height, set.width};
+  if (graph.inputs.size() != 1 || graph.value(graph.inputs[0]).shape != wanted) {
+    fail("{}: pictures of '{}' are {}, which is not the network's one input{}", graph.source,
+         set.name, to_string(wanted),
+         graph.inputs.empty() ? "" : " " + to_string(graph.value(graph.inputs[0]).shape));
+  }
+  if (set.count() == 0) fail("data set '{}' holds no pictures", set.name);
+}
+
+gconv::Chain fixed_chain(const ir::Graph& graph, const DataSet& set,
+                         const EvaluateOptions& options) {
+  std::vector<std::vector<Tensor>> inputs;
+  const std::int64_t count = std::min(options.calibration_pictures, set.count());
+  for (std::int64_t i = 0; i < count; ++i) {
+    inputs.push_back({input_of(set, i, options.normalization)});
+  }
+  const gconv::Chain chain = gconv::lower(graph);
+  const ref::Calibration calibration = ref::calibrate(graph, chain, inputs);
+  return gconv::optimize(gconv::quantize(chain, calibration.ranges, options.quantize));
+}
+
+}  // namespace
+
+Evaluation evaluate(const ir::Graph& graph, const DataSet& set, const EvaluateOptions& options,
+                    const Progress& progress) {
+  check_fit(graph, set);
+  const gconv::Chain chain = fixed_chain(graph, set, options);
+  const ref::FloatNet float_net(graph);
+  const ref::FixedNet fixed_net(chain);
+  Evaluation result;
+  double signal = 0, noise = 0;
+  for (std::int64_t i = 0; i < set.count(); ++i) {
+    const std::vector<Tensor> input{input_of(set, i, options.normalization)};
+    const Tensor expected = float_net.run(input)[0];
+    const Tensor actual = fixed_net.dequantize(fixed_net.run(input))[0];
+    const auto f = expected.data<float>();
+    const auto q = actual.data<float>();
+    const auto label =
+        static_cast<std::size_t>(set.labels[static_cast<std::size_t>(i)] + options.label_offset);
+    if (label >= f.size()) {
+      fail("{}: label {} has no output; the network gives {} scores", graph.source, label,
+           f.size());
+    }
+    for (std::size_t k = 0; k < f.size(); ++k) {
+      signal += static_cast<double>(f[k]) * f[k];
+      noise += std::pow(static_cast<double>(q[k]) - f[k], 2);
+    }
+    const std::int64_t float_rank = rank_of(f, label), fixed_rank = rank_of(q, label);
+    result.float_top1 += float_rank == 0;
+    result.fixed_top1 += fixed_rank == 0;
+    result.float_top5 += float_rank < 5;
+    result.fixed_top5 += fixed_rank < 5;
+    result.agree += std::max_element(f.begin(), f.end()) - f.begin() ==
+                    std::max_element(q.begin(), q.end()) - q.begin();
+    ++result.pictures;
+    if (progress) progress(result.pictures, set.count());
+  }
+  result.snr_db = noise > 0 ? 10 * std::log10(signal / noise) : INFINITY;
+  return result;
+}
+
+DataSet load_picture_folder(const std::string& path, const ir::Graph& graph, std::int64_t limit) {
+  const Shape shape = graph.inputs.size() == 1 ? graph.value(graph.inputs[0]).shape : Shape{};
+  if (shape.size() != 4) fail("{}: expected one input [1,C,H,W] for pictures", graph.source);
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension == ".png" || extension == ".jpg" || extension == ".jpeg") {
+      files.push_back(entry.path().string());
+    }
+  }
+  if (files.empty()) fail("{}: holds no .png or .jpg pictures", path);
+  std::sort(files.begin(), files.end());
+  const auto available = static_cast<std::int64_t>(files.size());
+  const std::int64_t count = limit > 0 ? std::min(limit, available) : available;
+  DataSet set{
+      std::filesystem::path(path).filename().string(), shape[1], shape[2], shape[3], {}, {}};
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::string& file = files[static_cast<std::size_t>(i * available / count)];
+    const std::string name = std::filesystem::path(file).filename().string();
+    const std::size_t digits = name.find_first_not_of("0123456789");
+    if (digits == 0 || digits > 6) fail("{}: expected a name that starts with its label", file);
+    set.labels.push_back(std::stoi(name.substr(0, digits)));
+    const Picture picture =
+        crop_and_resize(with_channels(read_picture(file), set.channels), set.width, set.height);
+    for (std::int64_t c = 0; c < set.channels; ++c) {
+      for (std::int64_t p = 0; p < set.height * set.width; ++p) {
+        set.pixels.push_back(picture.pixels[static_cast<std::size_t>(p * set.channels + c)]);
+      }
+    }
+  }
+  return set;
+}
+
+}  // namespace syncopate::flow
