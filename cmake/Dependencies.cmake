@@ -34,7 +34,9 @@ target_link_libraries(syncopate_dnnl INTERFACE ${DNNL_LIBRARY})
 
 # What every target of the project is compiled with.
 add_library(syncopate_options INTERFACE)
-target_compile_options(syncopate_options INTERFACE -Wall -Wextra -Wconversion -Wshadow)
+# Designated initializers name what they set and leave the rest to the declared defaults.
+target_compile_options(syncopate_options INTERFACE -Wall -Wextra -Wconversion -Wshadow
+                       -Wno-missing-field-initializers)
 if(SYNCOPATE_WERROR)
   target_compile_options(syncopate_options INTERFACE -Werror)
 endif()

@@ -46,9 +46,8 @@ std::int64_t rank_of(std::span<const float> scores, std::size_t label) {
 void check_fit(const ir::Graph& graph, const DataSet& set) {
   const Shape wanted{1, set.channels, set.height, set.width};
   if (graph.inputs.size() != 1 || graph.value(graph.inputs[0]).shape != wanted) {
-    fail("{}: pictures of '{}' are {}, which is not the network's one input{}", graph.source,
-         set.name, to_string(wanted),
-         graph.inputs.empty() ? "" : " " + to_string(graph.value(graph.inputs[0]).shape));
+    fail("{}: pictures of '{}' are {}; expected a network with that one input", graph.source,
+         set.name, to_string(wanted));
   }
   if (set.count() == 0) fail("data set '{}' holds no pictures", set.name);
 }
