@@ -1,0 +1,23 @@
+# Sourced by the experiments: builds the binary, finds the data, describes the machine.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build_release() {  # build_release [TARGET...]: quiet unless it fails
+  mkdir -p build
+  cmake --preset release -DSYNCOPATE_TESTS=OFF > build/release.log 2>&1 || { cat build/release.log; exit 1; }
+  cmake --build build/release -j "$(nproc)" ${1:+--target "$@"} > build/release.log 2>&1 ||
+    { tail -n 40 build/release.log; exit 1; }
+}
+syncopate() { build/release/src/cli/syncopate "$@"; }
+
+need_data() {
+  [ -n "${SYNCOPATE_DATA:-}" ] && [ -d "$SYNCOPATE_DATA/models" ] && return
+  echo "Set SYNCOPATE_DATA to the folder that holds models/, cifar10/, mnist/ and images/." >&2
+  exit 2
+}
+
+describe_machine() {
+  echo "Machine: $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1), $(nproc) cores," \
+       "$(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), $(. /etc/os-release; echo "$PRETTY_NAME")," \
+       "$(g++ --version | head -1). Revision $(git rev-parse --short HEAD)."
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Clocked against counting engine on every tile of every layer of real networks with real weights and
+# pictures, on every machine: outputs, cycles and every count. Writes experiments/engines/results.md.
+# Needs SYNCOPATE_DATA; about ten minutes on two cores.
+. "$(dirname "$0")/../common.sh"
+need_data
+build_release
+models=$SYNCOPATE_DATA/models
+pictures=$SYNCOPATE_DATA/images/cc_256
+machines=$(syncopate list --names | paste -sd,)
+out=experiments/engines/results.md
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+replay() {  # replay MODEL INPUT PRESET
+  syncopate run "$models/$1" --on "$machines" --input "$2" --preset "$3" --check full --json "$work/run.json" > /dev/null
+  python3 - "$work/run.json" "$(basename "$1" .onnx)" <<'PY'
+import json, sys
+run = json.load(open(sys.argv[1]))
+for machine in run["machines"]:
+    check = machine["check"]
+    print(f"| {sys.argv[2]} | {machine['name']} | {len(machine['layers'])} | {check['tiles']} | "
+          f"{check['outputs']} | {check['differences']} |")
+PY
+}
+
+{
+  echo "# Clocked against counting engine on real networks"
+  echo
+  echo "Made by \`experiments/engines/run.sh\`: \`run --check full\`, so every tile of every layer is clocked. $(describe_machine)"
+  echo
+  echo "| network | machine | layers | tiles clocked | outputs compared | differences |"
+  echo "|---|---|---|---|---|---|"
+  replay cifar10/resnet20_cifar10.onnx "$pictures/bird.png" imagenet
+  replay imagenet/squeezenet_v1.0_deep_compression.onnx "$pictures/bird.png" caffe
+} | tee "$work/results.md"
+mv "$work/results.md" "$out"
