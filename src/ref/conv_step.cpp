@@ -1,0 +1,237 @@
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "ref/digit_plane.h"
+#include "ref/dot_tile.h"
+#include "ref/loops.h"
+#include "ref/packed_weights.h"
+#include "ref/post_row.h"
+#include "ref/step.h"
+
+namespace syncopate::ref {
+namespace {
+
+using gconv::Chain;
+using gconv::GConv;
+
+/// Products worth a task of their own.
+constexpr std::int64_t kTaskProducts = 1 << 21;
+/// The largest tile of any kernel.
+constexpr int kMostPixels = 8;
+constexpr int kMostLanes = 32;
+
+bool within_a_byte(const Tensor& weights) {
+  if (weights.dtype() == DType::i8) return true;
+  return std::ranges::all_of(weights.data<std::int16_t>(),
+                             [](std::int16_t w) { return w >= -127 && w <= 127; });
+}
+
+/// Planes that activations are split into: one where products of whole values stay small.
+int digits_needed(DType activations, const Tensor& weights) {
+  return activations == DType::i8 || within_a_byte(weights) ? 1 : 2;
+}
+
+/// A convolution's loops, sorted by what a tile does with them.
+struct ConvLoops {
+  Loop lanes;                ///< Output channels of one tile.
+  std::vector<Loop> outer;   ///< Has weights of its own: groups, kernels of other dimensions.
+  std::vector<Loop> pixels;  ///< Shares weights.
+  std::vector<Loop> taps;    ///< Outermost first.
+};
+
+void sort_by_input(std::vector<Loop>& loops) {
+  std::ranges::stable_sort(loops, [](const Loop& a, const Loop& b) { return a.input > b.input; });
+}
+
+ConvLoops conv_loops(const GConv& gconv) {
+  Loops all = loops_of(gconv);
+  ConvLoops result;
+  result.pixels = all.positions;
+  for (const Loop& loop : all.groups) {
+    (loop.kernel == 0 ? result.pixels : result.outer).push_back(loop);
+  }
+  const auto largest = std::ranges::max_element(
+      all.kernels, [](const Loop& a, const Loop& b) { return a.extent < b.extent; });
+  for (auto loop = all.kernels.begin(); loop != all.kernels.end(); ++loop) {
+    if (loop == largest) {
+      result.lanes = *loop;
+    } else {
+      result.outer.push_back(*loop);
+    }
+  }
+  result.taps = all.taps;
+  sort_by_input(result.pixels);
+  sort_by_input(result.taps);
+  return result;
+}
+
+/// Merges the innermost taps into runs and lists the runs.
+ReductionOrder order_of(std::vector<Loop> taps) {
+  ReductionOrder order;
+  std::vector<Loop> run;
+  while (!taps.empty() && taps.back().input == order.run) {
+    order.run *= taps.back().extent;
+    run.insert(run.begin(), taps.back());
+    taps.pop_back();
+  }
+  Odometer tap(run);
+  for (std::int64_t i = 0; i < order.run; ++i, tap.next()) order.taps.push_back(tap.kernel);
+  Odometer start(taps);
+  for (std::int64_t i = count_of(taps); i > 0; --i, start.next()) {
+    order.run_inputs.push_back(start.input);
+    order.run_kernels.push_back(start.kernel);
+  }
+  return order;
+}
+
+class ConvStep : public Step {
+ public:
+  ConvStep(const GConv& gconv, const Tensor& weights, DType input, const TileKernel& kernel)
+      : kernel_(kernel),
+        plane_(gconv, digits_needed(input, weights)),
+        post_(gconv.fixed ? &*gconv.fixed : nullptr),
+        whole_values_(plane_.digits() == 1 && input == DType::i16) {
+    const ConvLoops loops = conv_loops(plane_.on_plane(gconv));
+    lanes_ = loops.lanes;
+    order_ = order_of(loops.taps);
+    Odometer pixel(loops.pixels);
+    for (std::int64_t i = count_of(loops.pixels); i > 0; --i, pixel.next()) {
+      pixels_.push_back({static_cast<std::int32_t>(pixel.input),
+                         static_cast<std::int32_t>(pixel.channel), pixel.output});
+    }
+    add_blocks(loops.outer, gconv);
+    pack(weights);
+  }
+
+  void run(const Operands& operands) const override {
+    std::int16_t* plane = operands.scratch.reserve(plane_.reserve());
+    plane_.fill(operands.input, plane);
+    const DType dtype = operands.output.dtype();
+    std::byte* out = operands.output.mutable_raw().data();
+    const auto pixels = static_cast<std::int64_t>(pixels_.size());
+    const std::int64_t tiles = (pixels + kernel_.pixels - 1) / kernel_.pixels;
+    const std::int64_t per_tile = order_.pairs() * 2 * kernel_.lanes * kernel_.pixels;
+    const std::int64_t chunk = std::clamp<std::int64_t>(kTaskProducts / per_tile, 1, tiles);
+    const std::int64_t chunks = (tiles + chunk - 1) / chunk;
+    const auto tasks = static_cast<std::int64_t>(blocks_.size()) * chunks;
+    tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, tasks), [&](const auto& range) {
+      for (std::int64_t task = range.begin(); task < range.end(); ++task) {
+        const Block& block = blocks_[static_cast<std::size_t>(task / chunks)];
+        const std::int64_t first = task % chunks * chunk;
+        for (std::int64_t t = first; t < std::min(first + chunk, tiles); ++t) {
+          run_tile(block, t * kernel_.pixels, plane, dtype, out);
+        }
+      }
+    });
+  }
+
+ private:
+  struct Block {
+    WeightBlock weights;
+    std::int64_t input = 0, output = 0, channel = 0, kernel = 0;  ///< Of the outer loops.
+  };
+  struct Pixel {
+    std::int32_t input = 0, channel = 0;
+    std::int64_t output = 0;
+  };
+
+  void add_blocks(const std::vector<Loop>& outer, const GConv& gconv) {
+    std::int64_t address = 0;
+    Odometer at(outer);
+    for (std::int64_t i = count_of(outer); i > 0; --i, at.next()) {
+      for (std::int64_t first = 0; first < lanes_.extent; first += kernel_.lanes) {
+        Block block;
+        block.weights.first = first;
+        block.weights.count = std::min<std::int64_t>(kernel_.lanes, lanes_.extent - first);
+        block.weights.narrow = block.weights.count <= kernel_.lanes / 2;
+        block.weights.address = address;
+        block.input = at.input;
+        block.output = gconv.output.base + at.output + first * lanes_.output;
+        block.channel = at.channel + first * lanes_.channel;
+        block.kernel = gconv.kernel->base + at.kernel;
+        address += order_.pairs() * 2 * lanes_of(block);
+        blocks_.push_back(std::move(block));
+      }
+    }
+    packed_ = Tensor::uninitialized(DType::i16, {address});
+  }
+
+  void pack(const Tensor& weights) {
+    std::int16_t* packed = packed_.mutable_data<std::int16_t>().data();
+    tbb::parallel_for(std::size_t{0}, blocks_.size(), [&](std::size_t b) {
+      PackRequest request;
+      request.weights = &weights;
+      request.order = &order_;
+      request.base = blocks_[b].kernel;
+      request.channel_step = lanes_.kernel;
+      request.largest_digit = whole_values_ ? 32768 : 128;
+      request.lanes = kernel_.lanes;
+      pack_block(request, blocks_[b].weights, packed);
+    });
+  }
+
+  std::int64_t lanes_of(const Block& block) const {
+    return block.weights.narrow ? kernel_.lanes / 2 : kernel_.lanes;
+  }
+
+  void run_tile(const Block& block, std::int64_t first, const std::int16_t* plane, DType dtype,
+                std::byte* out) const {
+    alignas(64) std::int64_t sums[kMostPixels * kMostLanes];
+    const std::int16_t* pixels[kMostPixels];
+    const auto last = static_cast<std::int64_t>(pixels_.size()) - 1;
+    for (int p = 0; p < kernel_.pixels; ++p) {  // past the end, the last pixel once more
+      const Pixel& pixel = pixels_[static_cast<std::size_t>(std::min(first + p, last))];
+      pixels[p] = plane + block.input + pixel.input;
+    }
+    TileArgs args;
+    args.pixels = pixels;
+    args.low_plane = plane_.elements();
+    args.weights = packed_.data<std::int16_t>().data() + block.weights.address;
+    args.weight_step = 2 * lanes_of(block);
+    args.segments = block.weights.segments;
+    args.sums = sums;
+    args.sum_step = kMostLanes;
+    (plane_.digits() == 2 ? kernel_.two_digits : kernel_.one_digit)[block.weights.narrow](args);
+    for (std::int64_t p = 0; p < kernel_.pixels && first + p <= last; ++p) {
+      const Pixel& pixel = pixels_[static_cast<std::size_t>(first + p)];
+      const std::int64_t at = block.output + pixel.output;
+      post_.apply({sums + p * kMostLanes, static_cast<std::size_t>(block.weights.count)},
+                  block.channel + pixel.channel, lanes_.channel, dtype,
+                  out + at * static_cast<std::int64_t>(size_of(dtype)), lanes_.output);
+    }
+  }
+
+  const TileKernel& kernel_;
+  DigitPlane plane_;
+  PostRow post_;
+  bool whole_values_;  ///< 16-bit activations in one plane.
+  Loop lanes_;
+  ReductionOrder order_;
+  std::vector<Pixel> pixels_;
+  std::vector<Block> blocks_;
+  Tensor packed_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_conv_step(const Chain& chain, const GConv& gconv,
+                                     const TileKernel& kernel) {
+  if (!constant_products(chain, gconv)) return nullptr;
+  const DigitPlane plane(gconv, 1);
+  const ConvLoops loops = conv_loops(plane.on_plane(gconv));
+  // Few output channels would leave lanes empty; windows of negative dilation or stride are not
+  // worth a plane.
+  const bool usable = std::ranges::all_of(
+      gconv.dims, [](const gconv::Dim& dim) { return dim.stride > 0 && dim.dilation > 0; });
+  if (!usable || loops.lanes.extent < 4 ||
+      plane.elements() > std::numeric_limits<std::int32_t>::max()) {
+    return nullptr;
+  }
+  return std::make_unique<ConvStep>(gconv, *chain.tensors.at(gconv.kernel->tensor).constant,
+                                    chain.tensors.at(gconv.input.tensor).dtype, kernel);
+}
+
+}  // namespace syncopate::ref

@@ -1,0 +1,152 @@
+#include "ref/digit_plane.h"
+
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/simd.h"
+#include "ref/loops.h"
+
+namespace syncopate::ref {
+namespace {
+
+/// Rows longer than this are not merged further: they are what threads share out.
+constexpr std::int64_t kRowElements = 4096;
+
+SYNCOPATE_MULTIVERSION
+void split_i16(const std::int16_t* __restrict in, std::int64_t count, std::int16_t* __restrict high,
+               std::int16_t* __restrict low) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const int x = in[i];
+    const int h = (x + 128) >> 8;
+    high[i] = static_cast<std::int16_t>(h);
+    low[i] = static_cast<std::int16_t>(x - (h << 8));
+  }
+}
+
+SYNCOPATE_MULTIVERSION
+void widen_i8(const std::int8_t* __restrict in, std::int64_t count, std::int16_t* __restrict out) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = in[i];
+}
+
+void split(const std::int16_t* in, std::int64_t count, std::int16_t* high, std::int16_t* low) {
+  low == nullptr ? static_cast<void>(std::copy_n(in, count, high))
+                 : split_i16(in, count, high, low);
+}
+
+void split(const std::int8_t* in, std::int64_t count, std::int16_t* high, std::int16_t* low) {
+  widen_i8(in, count, high);
+  if (low != nullptr) std::fill_n(low, count, std::int16_t{0});
+}
+
+}  // namespace
+
+DigitPlane::DigitPlane(const gconv::GConv& gconv, int digits)
+    : digits_(digits), input_base_(gconv.input.base), steps_(gconv.dims.size()) {
+  std::vector<std::size_t> order(gconv.dims.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::abs(gconv.input.strides[a]) > std::abs(gconv.input.strides[b]);
+  });
+  for (std::size_t i = order.size(); i-- > 0;) {
+    const std::size_t d = order[i];
+    const gconv::Dim& dim = gconv.dims[d];
+    const Reach reach = reach_of(dim);
+    const std::int64_t stride = gconv.input.strides[d];
+    steps_[d] = elements_;
+    input_base_ += reach.begin * stride;
+    const std::int64_t valid_end =
+        std::clamp(dim.nips - reach.begin, std::int64_t{0}, reach.extent());
+    const std::int64_t valid_begin = std::clamp(-reach.begin, std::int64_t{0}, valid_end);
+    if (reach.extent() > 1 || valid_begin > 0 || valid_end < 1) {
+      axes_.push_back({reach.extent(), stride, steps_[d], valid_begin, valid_end});
+    }
+    if (dim.ng > 1) {
+      axes_.push_back({dim.ng, stride * dim.nips, elements_ * reach.extent(), 0, dim.ng});
+    }
+    elements_ *= reach.extent() * dim.ng;
+  }
+  std::reverse(axes_.begin(), axes_.end());
+  merge_inner_axes();
+}
+
+std::size_t DigitPlane::reserve() const {
+  return static_cast<std::size_t>(elements_ * digits_ + 64);
+}
+
+gconv::GConv DigitPlane::on_plane(gconv::GConv gconv) const {
+  gconv.input.base = 0;
+  gconv.input.strides = steps_;
+  for (gconv::Dim& dim : gconv.dims) {
+    dim.nips = reach_of(dim).extent();
+    dim.pad = 0;
+  }
+  return gconv;
+}
+
+void DigitPlane::merge_inner_axes() {
+  if (axes_.empty()) axes_.push_back({});
+  while (axes_.size() > 1 && axes_.back().whole() && axes_.back().input == contiguous_ &&
+         contiguous_ * axes_.back().extent < kRowElements) {
+    contiguous_ *= axes_.back().extent;
+    axes_.pop_back();
+  }
+}
+
+template <class T>
+void DigitPlane::fill_row(const T* input, std::int64_t row, std::int16_t* plane) const {
+  std::int64_t from = input_base_;
+  std::int64_t to = 0;
+  bool valid = true;
+  for (std::size_t a = axes_.size() - 1; a-- > 0;) {
+    const Axis& axis = axes_[a];
+    const std::int64_t i = row % axis.extent;
+    row /= axis.extent;
+    from += i * axis.input;
+    to += i * axis.plane;
+    valid = valid && i >= axis.valid_begin && i < axis.valid_end;
+  }
+  const Axis& last = axes_.back();
+  const std::int64_t begin = valid ? last.valid_begin : 0;
+  const std::int64_t end = valid ? last.valid_end : 0;
+  const std::int64_t c = contiguous_;
+  for (int digit = 0; digit < digits_; ++digit) {
+    std::int16_t* out = plane + to + digit * elements_;
+    std::fill_n(out, begin * c, std::int16_t{0});
+    std::fill_n(out + end * c, (last.extent - end) * c, std::int16_t{0});
+  }
+  std::int16_t* high = plane + to;
+  std::int16_t* low = digits_ == 2 ? high + elements_ : nullptr;
+  if (last.input == c) {
+    split(input + from + begin * c, (end - begin) * c, high + begin * c,
+          low == nullptr ? nullptr : low + begin * c);
+    return;
+  }
+  for (std::int64_t i = begin; i < end; ++i) {
+    split(input + from + i * last.input, c, high + i * c, low == nullptr ? nullptr : low + i * c);
+  }
+}
+
+void DigitPlane::fill(const Tensor& input, std::int16_t* plane) const {
+  std::int64_t rows = 1;
+  for (std::size_t a = 0; a + 1 < axes_.size(); ++a) rows *= axes_[a].extent;
+  const std::int64_t row_elements = axes_.back().extent * contiguous_;
+  const std::int64_t grain = std::max<std::int64_t>(1, 8 * kRowElements / row_elements);
+  const auto fill_rows = [&](const auto* elements) {
+    tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, rows, grain), [&](const auto& range) {
+      for (std::int64_t row = range.begin(); row < range.end(); ++row) {
+        fill_row(elements, row, plane);
+      }
+    });
+  };
+  if (input.dtype() == DType::i8) {
+    fill_rows(input.data<std::int8_t>().data());
+  } else {
+    fill_rows(input.data<std::int16_t>().data());
+  }
+  std::fill_n(plane + elements_ * digits_, 64, std::int16_t{0});
+}
+
+}  // namespace syncopate::ref

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "gconv/chain.h"
+
+namespace syncopate::ref {
+
+/// The activations of a convolution as the tile kernels want them: with their padding, dense, and
+/// (16-bit ones) split into digits x = 256*high + low within +-128.
+class DigitPlane {
+ public:
+  DigitPlane(const gconv::GConv& gconv, int digits);
+
+  int digits() const { return digits_; }
+  /// Elements of one plane; the low plane follows the high one.
+  std::int64_t elements() const { return elements_; }
+  /// Elements to reserve: the planes and what pairs may read past their end.
+  std::size_t reserve() const;
+  /// `gconv` reading from the plane, where windows never leave their input; its input starts with
+  /// the first tap of position 0.
+  gconv::GConv on_plane(gconv::GConv gconv) const;
+
+  /// Gathers `input` into `plane`, in parallel.
+  void fill(const Tensor& input, std::int16_t* plane) const;
+
+ private:
+  /// An axis of the plane; indices outside [valid_begin, valid_end) are padding.
+  struct Axis {
+    std::int64_t extent = 1, input = 0, plane = 0;
+    std::int64_t valid_begin = 0, valid_end = 1;
+    bool whole() const { return valid_begin == 0 && valid_end == extent; }
+  };
+
+  void merge_inner_axes();
+  template <class T>
+  void fill_row(const T* input, std::int64_t row, std::int16_t* plane) const;
+
+  int digits_;
+  std::int64_t elements_ = 1;
+  std::int64_t input_base_ = 0;
+  std::vector<std::int64_t> steps_;
+  std::vector<Axis> axes_;       ///< Outermost first; the last one is a row.
+  std::int64_t contiguous_ = 1;  ///< Elements side by side at each index of the last axis.
+};
+
+}  // namespace syncopate::ref

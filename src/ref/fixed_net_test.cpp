@@ -1,0 +1,100 @@
+#include "ref/fixed_net.h"
+
+#include <gtest/gtest.h>
+
+#include "ref/interpret.h"
+#include "ref/random_gconv.h"
+#include "ref/step.h"
+#include "ref/storage.h"
+
+namespace syncopate::ref {
+namespace {
+
+using gconv::Chain;
+
+std::string describe(const Chain& chain) {
+  const gconv::GConv& g = chain.gconvs.front();
+  std::string text = fmt::format("main {} reduce {} pre {} channel '{}'\n", int(g.main),
+                                 int(g.reduce), int(g.pre), g.channel);
+  for (std::size_t d = 0; d < g.dims.size(); ++d) {
+    const gconv::Dim& dim = g.dims[d];
+    text += fmt::format(
+        "{} ng {} nop {} nopc {} nks {} stride {} dil {} pad {} nips {} strides {} {} {}\n",
+        dim.name, dim.ng, dim.nop, dim.nopc, dim.nks, dim.stride, dim.dilation, dim.pad, dim.nips,
+        g.input.strides[d], g.kernel ? g.kernel->strides[d] : 0, g.output.strides[d]);
+  }
+  for (const auto& [name, info] : chain.tensors) {
+    text += fmt::format("{} {} x {}\n", name, name_of(info.dtype), info.elements);
+  }
+  return text;
+}
+
+Tensor expected(const Chain& chain, const std::vector<Tensor>& inputs) {
+  return interpret(chain, inputs).at("y");
+}
+
+/// What one step makes of the chain's only GCONV.
+Tensor run_step(const Step& step, const Chain& chain, const std::vector<Tensor>& inputs) {
+  const gconv::TensorInfo& info = chain.tensors.at("y");
+  Tensor output(info.dtype, {info.elements});
+  Scratch scratch;
+  const auto k = chain.tensors.find("k");
+  const Tensor* kernel = k == chain.tensors.end() ? nullptr
+                         : k->second.constant     ? &*k->second.constant
+                                                  : &inputs.at(1);
+  step.run({inputs[0], kernel, output, scratch});
+  return output;
+}
+
+class RandomChains : public testing::TestWithParam<Flavor> {};
+
+TEST_P(RandomChains, RunAsTheDefinitionSays) {
+  RandomGConv generator(1000 + static_cast<std::uint64_t>(GetParam()));
+  for (int i = 0; i < 500; ++i) {
+    const Chain chain = generator.make(GetParam());
+    const std::vector<Tensor> inputs = generator.inputs();
+    const FixedNet net(chain);
+    const std::vector<Tensor> outputs = net.run(inputs);
+    ASSERT_EQ(outputs.at(0), expected(chain, inputs)) << "case " << i << "\n" << describe(chain);
+    ASSERT_EQ(net.run(inputs).at(0), outputs.at(0)) << "a second run differs, case " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Flavors, RandomChains,
+                         testing::Values(Flavor::any, Flavor::convolution, Flavor::dense,
+                                         Flavor::depthwise, Flavor::pool, Flavor::elementwise));
+
+TEST(ConvStep, EveryInstructionSetComputesTheSame) {
+  RandomGConv generator(7);
+  int convolutions = 0;
+  for (int i = 0; i < 300; ++i) {
+    const Chain chain = generator.make(Flavor::convolution);
+    const std::vector<Tensor> inputs = generator.inputs();
+    for (const TileKernel& kernel : tile_kernels()) {
+      const auto step = make_conv_step(chain, chain.gconvs[0], kernel);
+      if (!step) continue;
+      ++convolutions;
+      ASSERT_EQ(run_step(*step, chain, inputs), expected(chain, inputs))
+          << kernel.name << " case " << i << "\n"
+          << describe(chain);
+    }
+  }
+  EXPECT_GT(convolutions, 200);
+}
+
+TEST(Steps, TakeTheCasesTheyAreMadeFor) {
+  RandomGConv generator(3);
+  int dense = 0;
+  int rows = 0;
+  for (int i = 0; i < 100; ++i) {
+    const Chain chain = generator.make(Flavor::dense);
+    if (make_dense_step(chain, chain.gconvs[0])) ++dense;
+    const Chain pool = generator.make(Flavor::pool);
+    if (make_row_step(pool, pool.gconvs[0])) ++rows;
+  }
+  EXPECT_GT(dense, 20);
+  EXPECT_EQ(rows, 100);
+}
+
+}  // namespace
+}  // namespace syncopate::ref

@@ -1,0 +1,163 @@
+#include "ref/post_row.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/simd.h"
+#include "gconv/fixed_post.h"
+
+namespace syncopate::ref {
+namespace {
+
+/// Elements handled at a time, so that intermediate values stay in the first cache.
+constexpr std::size_t kChunk = 256;
+
+struct Bounds {
+  std::int64_t low, high;
+};
+
+// Rounding to even: adding just under half of 2^shift, plus one when the floor is odd, and then
+// shifting rounds ties to even. Sums stay below 2^62 (the verifier holds that), so nothing
+// overflows.
+
+SYNCOPATE_MULTIVERSION
+void scale_channels(const std::int64_t* __restrict sums, const std::int64_t* __restrict multiplier,
+                    const std::int64_t* __restrict bias, const std::int64_t* __restrict shift,
+                    const std::int64_t* __restrict half, const std::int64_t* __restrict odd,
+                    Bounds bounds, std::size_t count, std::int64_t* __restrict result) {
+  const std::int64_t low = bounds.low;
+  const std::int64_t high = bounds.high;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int64_t value = sums[i] * multiplier[i] + bias[i];
+    const std::int64_t y = (value + half[i] + ((value >> shift[i]) & odd[i])) >> shift[i];
+    const std::int64_t above = y < low ? low : y;
+    result[i] = above > high ? high : above;
+  }
+}
+
+SYNCOPATE_MULTIVERSION
+void scale_uniform(const std::int64_t* __restrict sums, std::int64_t multiplier, std::int64_t bias,
+                   std::int64_t shift, std::int64_t half, std::int64_t odd, Bounds bounds,
+                   std::size_t count, std::int64_t* __restrict result) {
+  const std::int64_t low = bounds.low;
+  const std::int64_t high = bounds.high;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int64_t value = sums[i] * multiplier + bias;
+    const std::int64_t y = (value + half + ((value >> shift) & odd)) >> shift;
+    const std::int64_t above = y < low ? low : y;
+    result[i] = above > high ? high : above;
+  }
+}
+
+SYNCOPATE_MULTIVERSION
+void narrow_i16(const std::int64_t* __restrict from, std::size_t count,
+                std::int16_t* __restrict to) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::int16_t>(from[i]);
+}
+
+SYNCOPATE_MULTIVERSION
+void narrow_i8(const std::int64_t* __restrict from, std::size_t count, std::int8_t* __restrict to) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::int8_t>(from[i]);
+}
+
+template <class T>
+void store_strided(const std::int64_t* from, std::size_t count, T* to, std::int64_t step) {
+  for (std::size_t i = 0; i < count; ++i) {
+    to[static_cast<std::int64_t>(i) * step] = static_cast<T>(from[i]);
+  }
+}
+
+void store(const std::int64_t* from, std::size_t count, DType dtype, void* out, std::int64_t at,
+           std::int64_t step) {
+  switch (dtype) {
+    case DType::i8: {
+      auto* to = static_cast<std::int8_t*>(out) + at * step;
+      step == 1 ? narrow_i8(from, count, to) : store_strided(from, count, to, step);
+      return;
+    }
+    case DType::i16: {
+      auto* to = static_cast<std::int16_t*>(out) + at * step;
+      step == 1 ? narrow_i16(from, count, to) : store_strided(from, count, to, step);
+      return;
+    }
+    case DType::i64: {
+      auto* to = static_cast<std::int64_t*>(out) + at * step;
+      step == 1 ? static_cast<void>(std::copy_n(from, count, to))
+                : store_strided(from, count, to, step);
+      return;
+    }
+    default:
+      broken("a post writes {}", name_of(dtype));
+  }
+}
+
+std::int64_t half_of(std::int64_t shift) {
+  return shift == 0 ? 0 : (std::int64_t{1} << (shift - 1)) - 1;
+}
+
+}  // namespace
+
+PostRow::PostRow(const gconv::FixedPost* post) : post_(post) {
+  if (post == nullptr) return;
+  const std::size_t channels =
+      std::max({post->multiplier.size(), post->bias.size(), post->shift.size()});
+  for (std::size_t c = 0; c < channels; ++c) {
+    const auto channel = static_cast<std::int64_t>(c);
+    multiplier_.push_back(gconv::channel_entry(post->multiplier, channel));
+    bias_.push_back(gconv::channel_entry(post->bias, channel));
+    shift_.push_back(gconv::channel_entry(post->shift, channel));
+    half_.push_back(half_of(shift_.back()));
+    odd_.push_back(shift_.back() == 0 ? 0 : 1);
+  }
+}
+
+bool PostRow::keeps(DType dtype) const {
+  if (post_ == nullptr) return true;
+  if (!uniform() || post_->table || multiplier_[0] != 1 || bias_[0] != 0 || shift_[0] != 0) {
+    return false;
+  }
+  const std::int64_t limit = dtype == DType::i8    ? std::numeric_limits<std::int8_t>::max()
+                             : dtype == DType::i16 ? std::numeric_limits<std::int16_t>::max()
+                                                   : std::numeric_limits<std::int64_t>::max();
+  return post_->low <= -limit - 1 && post_->high >= limit;
+}
+
+void PostRow::scale(std::span<const std::int64_t> sums, std::int64_t channel, std::int64_t step,
+                    std::int64_t* result) const {
+  const Bounds bounds{post_->low, post_->high};
+  const std::size_t c = uniform() ? 0 : static_cast<std::size_t>(channel);
+  if (uniform() || step == 0) {
+    scale_uniform(sums.data(), multiplier_[c], bias_[c], shift_[c], half_[c], odd_[c], bounds,
+                  sums.size(), result);
+  } else if (step == 1) {
+    scale_channels(sums.data(), multiplier_.data() + c, bias_.data() + c, shift_.data() + c,
+                   half_.data() + c, odd_.data() + c, bounds, sums.size(), result);
+  } else {
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      scale(sums.subspan(i, 1), channel + static_cast<std::int64_t>(i) * step, 0, result + i);
+    }
+  }
+}
+
+void PostRow::apply(std::span<const std::int64_t> sums, std::int64_t channel, std::int64_t step,
+                    DType dtype, void* out, std::int64_t out_step) const {
+  std::int64_t scaled[kChunk];
+  for (std::size_t begin = 0; begin < sums.size(); begin += kChunk) {
+    const auto part = sums.subspan(begin, std::min(kChunk, sums.size() - begin));
+    const auto at = static_cast<std::int64_t>(begin);
+    if (post_ == nullptr) {
+      store(part.data(), part.size(), dtype, out, at, out_step);
+      continue;
+    }
+    scale(part, channel + at * step, step, scaled);
+    if (post_->table) {
+      const std::vector<std::int16_t>& table = *post_->table;
+      for (std::size_t i = 0; i < part.size(); ++i) {
+        scaled[i] = table[static_cast<std::size_t>(scaled[i] - post_->low)];
+      }
+    }
+    store(scaled, part.size(), dtype, out, at, out_step);
+  }
+}
+
+}  // namespace syncopate::ref

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "gconv/chain.h"
+#include "ref/dot_tile.h"
+
+namespace syncopate::ref {
+
+/// Memory that steps use while they run; kept between runs, since touching fresh pages costs more
+/// than filling them.
+class Scratch {
+ public:
+  /// At least `elements` values, contents undefined.
+  std::int16_t* reserve(std::size_t elements) {
+    if (buffer_.empty() || static_cast<std::size_t>(buffer_.size()) < elements) {
+      buffer_ = Tensor::uninitialized(DType::i16, {static_cast<std::int64_t>(elements)});
+    }
+    return buffer_.mutable_data<std::int16_t>().data();
+  }
+
+ private:
+  Tensor buffer_;
+};
+
+struct Operands {
+  const Tensor& input;
+  const Tensor* kernel;  ///< Null when the GCONV has none.
+  Tensor& output;
+  Scratch& scratch;
+};
+
+/// One GCONV of a quantized chain, made ready to run. Repeatable; parallel inside.
+class Step {
+ public:
+  virtual ~Step() = default;
+  virtual void run(const Operands& operands) const = 0;
+};
+
+/// Whether a GCONV adds up products of narrow activations and narrow constant weights.
+bool constant_products(const gconv::Chain& chain, const gconv::GConv& gconv);
+
+/// Convolution with constant weights on the tile kernels; null when the GCONV is something else.
+std::unique_ptr<Step> make_conv_step(const gconv::Chain& chain, const gconv::GConv& gconv,
+                                     const TileKernel& kernel = tile_kernels().front());
+/// Fully connected layers of small batches, read straight from the chain's weights; or null.
+std::unique_ptr<Step> make_dense_step(const gconv::Chain& chain, const gconv::GConv& gconv);
+/// Anything else over i8, i16 and i64 tensors, a row of outputs at a time; or null.
+std::unique_ptr<Step> make_row_step(const gconv::Chain& chain, const gconv::GConv& gconv);
+/// Any GCONV, one element at a time.
+std::unique_ptr<Step> make_element_step(const gconv::GConv& gconv);
+
+/// Whether a tensor has one of the types that the fast steps compute with.
+inline bool plain_integer(DType dtype) {
+  return dtype == DType::i8 || dtype == DType::i16 || dtype == DType::i64;
+}
+
+}  // namespace syncopate::ref
