@@ -1,0 +1,180 @@
+#include <algorithm>
+#include <vector>
+
+#include "accel/cambricon_s/engine.h"
+#include "accel/cambricon_s/format.h"
+#include "array/actions.h"
+#include "array/bit_counter.h"
+#include "array/masks.h"
+
+namespace syncopate::accel::cambricon_s {
+namespace {
+
+using array::Act;
+using array::ceil_div;
+using array::tally;
+
+constexpr std::int64_t kRowBits = 256;  ///< Of SIB and of a lane's SB.
+
+/// The shared index of one (lane group, input block): its mask, and how many positions it marks in
+/// every window.
+struct SharedIndex {
+  std::vector<std::uint64_t> mask;
+  std::vector<std::int32_t> marked;  ///< Per window.
+  std::int64_t total = 0;
+};
+
+/// What the steps of one lane group cost, over all pixels of a tile.
+struct GroupCost {
+  std::int64_t selected = 0;  ///< Sum of f.
+  std::int64_t issuing = 0;   ///< Cycles in which PEFU works.
+  std::int64_t cycles = 0;
+};
+
+class Counter {
+ public:
+  Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
+      : config_(config), layer_(layer), weights_(data, layer.tiling, config.lanes) {
+    windows_words_ = config.neuron_window / 64;
+    index_.resize(static_cast<std::size_t>(weights_.entries()));
+    for (std::int64_t e = 0; e < weights_.entries(); ++e) {
+      SharedIndex& index = index_[static_cast<std::size_t>(e)];
+      index.mask.resize(static_cast<std::size_t>(weights_.words()));
+      weights_.any_lane(e, index.mask);
+      for (std::int64_t at = 0; at < weights_.words(); at += windows_words_) {
+        const std::int64_t words = std::min(windows_words_, weights_.words() - at);
+        index.marked.push_back(
+            static_cast<std::int32_t>(array::count_bits(index.mask.data() + at, words)));
+        index.total += index.marked.back();
+      }
+    }
+  }
+
+  std::int64_t words() const { return weights_.words(); }
+  void count(const array::PixelMasks& neurons, const map::TileBox& box, sim::Stats& stats) const;
+
+ private:
+  GroupCost fifo(const array::PixelMasks& neurons, const SharedIndex& index,
+                 std::int64_t positions) const;
+  GroupCost window(const array::PixelMasks& neurons, const SharedIndex& index,
+                   std::int64_t positions) const;
+  void matches(const array::PixelMasks& neurons, const SharedIndex& index,
+               std::vector<std::int32_t>& found) const;
+  void book(const GroupCost& cost, const SharedIndex& index, std::int64_t present,
+            const map::TileBox& box, std::int64_t positions, sim::Stats& stats) const;
+
+  const Config& config_;
+  const array::DecodedLayer& layer_;
+  array::LaneMasks weights_;
+  std::int64_t windows_words_;
+  std::vector<SharedIndex> index_;
+};
+
+/// Positions selected per pixel.
+void Counter::matches(const array::PixelMasks& neurons, const SharedIndex& index,
+                      std::vector<std::int32_t>& found) const {
+  found.assign(static_cast<std::size_t>(neurons.pixels()), static_cast<std::int32_t>(index.total));
+  if (!config_.skip_neurons) return;
+  array::count_matches(neurons.rows(), neurons.pixels(), index.mask.data(), weights_.words(),
+                       found.data());
+}
+
+GroupCost Counter::fifo(const array::PixelMasks& neurons, const SharedIndex& index,
+                        std::int64_t positions) const {
+  thread_local std::vector<std::int32_t> found;
+  matches(neurons, index, found);
+  const auto floor = static_cast<std::int32_t>(std::max(
+      ceil_div(positions, config_.neuron_window), ceil_div(index.total, config_.synapse_window)));
+  const auto width = static_cast<std::int32_t>(config_.width);
+  GroupCost cost;
+  for (const std::int32_t f : found) {
+    const std::int32_t rows = (f + width - 1) / width;
+    cost.selected += f;
+    cost.issuing += rows;
+    cost.cycles += std::max(rows, floor);
+  }
+  return cost;
+}
+
+GroupCost Counter::window(const array::PixelMasks& neurons, const SharedIndex& index,
+                          std::int64_t positions) const {
+  GroupCost cost;
+  const std::int64_t windows = ceil_div(positions, config_.neuron_window);
+  for (std::int64_t pixel = 0; pixel < neurons.pixels(); ++pixel) {
+    const std::uint64_t* row = neurons.rows() + pixel * weights_.words();
+    for (std::int64_t w = 0; w < windows; ++w) {
+      const std::int64_t at = w * windows_words_;
+      const std::int64_t words = std::min(windows_words_, weights_.words() - at);
+      const std::int64_t marked = index.marked[static_cast<std::size_t>(w)];
+      std::int32_t f = static_cast<std::int32_t>(marked);
+      if (config_.skip_neurons) {
+        array::count_matches(row + at, 1, index.mask.data() + at, words, &f);
+      }
+      const std::int64_t rows = ceil_div(f, config_.width);
+      cost.selected += f;
+      cost.issuing += rows;
+      cost.cycles += std::max({std::int64_t{1}, rows, ceil_div(marked, config_.synapse_window)});
+    }
+  }
+  return cost;
+}
+
+void Counter::book(const GroupCost& cost, const SharedIndex& index, std::int64_t present,
+                   const map::TileBox& box, std::int64_t positions, sim::Stats& stats) const {
+  const std::int64_t multipliers = config_.lanes * config_.width, pixels = box.pixels();
+  const std::int64_t issued = cost.selected * present;
+  stats.cycles += cost.cycles;
+  stats.pairs_issued += issued;
+  stats[sim::Cause::underfill] += cost.issuing * multipliers - issued;
+  stats[sim::Cause::index] += (cost.cycles - cost.issuing) * multipliers;
+  const StepReads reads = step_reads(layer_, box, index.total);
+  tally(stats, Act::multiply, issued);
+  tally(stats, Act::add, issued);
+  tally(stats, Act::neuron_read, pixels * ceil_div(positions, config_.width));
+  tally(stats, Act::synapse_read, pixels * present * reads.synapses);
+  tally(stats, Act::index_read, pixels * reads.index);
+  tally(stats, Act::select, pixels * positions);
+  tally(stats, Act::pick, cost.selected + issued);
+  if (layer_.table_bytes > 0) tally(stats, Act::lookup, pixels * present * index.total);
+}
+
+void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
+                    sim::Stats& stats) const {
+  const std::int64_t positions = layer_.loops.kernel_size() * (box.in1 - box.in0);
+  std::int64_t effectual = 0;
+  for (std::int64_t out = box.out0; out < box.out1; out += config_.lanes) {
+    const std::int64_t entry = weights_.entry(box.group, out, box.in0);
+    const SharedIndex& index = index_[static_cast<std::size_t>(entry)];
+    const GroupCost cost =
+        config_.fifo ? fifo(neurons, index, positions) : window(neurons, index, positions);
+    effectual += neurons.effectual(weights_.lane_counts(entry));
+    book(cost, index, std::min(config_.lanes, box.out1 - out), box, positions, stats);
+  }
+  stats.pairs_effectual = effectual;
+  stats[sim::Cause::work] = effectual;
+  stats[sim::Cause::bubble] = stats.pairs_issued - effectual;
+}
+
+}  // namespace
+
+StepReads step_reads(const array::DecodedLayer& layer, const map::TileBox& box,
+                     std::int64_t marked) {
+  const std::int64_t block = layer.own_field("synapses", "block");
+  const std::int64_t bits = layer.own_field("synapses", "bits");
+  const std::int64_t index_bits = layer.loops.kernel_size() * index_blocks(block, box.in0, box.in1);
+  return {ceil_div(index_bits, kRowBits), ceil_div(marked * bits, kRowBits)};
+}
+
+void Engine::count(const sim::LayerData& data, const array::DecodedLayer& layer,
+                   std::span<const sim::Tile> tiles, std::span<sim::TileResult> results) const {
+  const Counter counter(config_, data, layer);
+  array::for_each_operand_block(
+      data, layer.tiling, tiles, counter.words(),
+      [&](const array::PixelMasks& neurons, std::span<const std::uint32_t> block) {
+        for (const std::uint32_t i : block) {
+          counter.count(neurons, tiles[i].box, results[i].stats);
+        }
+      });
+}
+
+}  // namespace syncopate::accel::cambricon_s

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+
+#include "accel/cambricon_s/config.h"
+#include "array/machine.h"
+
+namespace syncopate::accel::cambricon_s {
+
+/// The convolution datapath: NSM, SSM, WDM and PEFU. A step (16 outputs at one pixel, n positions
+/// of which w are marked by the index and f also have a non-zero neuron) takes
+///   fifo    max(ceil(f/16), ceil(n/Wn), ceil(w/Ws)) cycles
+///   window  the sum over windows of Wn positions of max(1, ceil(f'/16), ceil(w'/Ws)).
+class Engine : public array::ConvEngine {
+ public:
+  explicit Engine(const Config& config) : config_(config) {}
+  void count(const sim::LayerData& data, const array::DecodedLayer& layer,
+             std::span<const sim::Tile> tiles, std::span<sim::TileResult> results) const override;
+  void clock(const array::ConvTile& tile, sim::Stats& stats,
+             std::span<std::int64_t> sums) const override;
+
+ private:
+  Config config_;
+};
+
+/// Index rows and synapse rows that one step reads, from the layer's format.
+struct StepReads {
+  std::int64_t index = 0;     ///< SIB rows.
+  std::int64_t synapses = 0;  ///< SB rows of one lane.
+};
+StepReads step_reads(const array::DecodedLayer& layer, const map::TileBox& box,
+                     std::int64_t marked);
+
+}  // namespace syncopate::accel::cambricon_s

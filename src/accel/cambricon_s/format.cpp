@@ -1,0 +1,172 @@
+#include "accel/cambricon_s/format.h"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "accel/cambricon_s/isa.h"
+#include "array/actions.h"
+#include "array/bit_counter.h"
+#include "array/bit_stream.h"
+
+namespace syncopate::accel::cambricon_s {
+namespace {
+
+using array::ceil_div;
+
+constexpr std::int64_t kColumn = 16;  ///< Inputs per column of the size table.
+
+bool bit_at(const std::uint64_t* row, std::int64_t i) { return (row[i / 64] >> (i % 64) & 1) != 0; }
+
+/// Whether every aligned block of `size` inputs is all zeros or all ones.
+bool uniform(const std::uint64_t* row, std::int64_t ins, std::int64_t size) {
+  const std::uint64_t ones = (1ULL << size) - 1;
+  for (std::int64_t word = 0; word * 64 < ins; ++word) {
+    if (row[word] == 0 || row[word] == ~0ULL) continue;
+    for (std::int64_t at = 0; at < 64 && word * 64 + at < ins; at += size) {
+      const std::int64_t left = ins - word * 64 - at;
+      const std::uint64_t valid = left < size ? (1ULL << left) - 1 : ones;
+      const std::uint64_t block = row[word] >> at & valid;
+      if (block != 0 && block != valid) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+BlockFormat::BlockFormat(std::shared_ptr<const sim::Weights> weights, const Config& config)
+    : weights_(std::move(weights)),
+      lanes_(config.lanes),
+      lane_groups_(ceil_div(weights_->loops().outs, config.lanes)),
+      stored_(weights_->loops().groups * lane_groups_, ceil_div(weights_->loops().ins, kColumn)) {
+  build_masks();
+  choose_block();
+  choose_codebook(config);
+}
+
+/// ORs the masks of each lane group and tabulates how many synapses that stores.
+void BlockFormat::build_masks() {
+  const map::Loops& loops = weights_->loops();
+  const std::int64_t kernel = loops.kernel_size();
+  const sim::BitPlane& bits = weights_->bits();
+  shared_.rows = loops.groups * lane_groups_ * kernel;
+  shared_.bits = bits.bits;
+  shared_.words = bits.words;
+  shared_.data.assign(static_cast<std::size_t>(shared_.rows * shared_.words), 0);
+  tbb::parallel_for(std::int64_t{0}, loops.groups * lane_groups_, [&](std::int64_t lg) {
+    const std::int64_t out0 = lg / lane_groups_ * loops.outs + lg % lane_groups_ * lanes_;
+    const std::int64_t present = std::min(lanes_, loops.outs - lg % lane_groups_ * lanes_);
+    std::uint64_t* rows = shared_.data.data() + lg * kernel * shared_.words;
+    for (std::int64_t lane = 0; lane < present; ++lane) {
+      const std::uint64_t* from = bits.data.data() + (out0 + lane) * kernel * bits.words;
+      for (std::int64_t w = 0; w < kernel * bits.words; ++w) rows[w] |= from[w];
+    }
+    for (std::int64_t column = 0; column * kColumn < loops.ins; ++column) {
+      std::int64_t marked = 0;
+      for (std::int64_t k = 0; k < kernel; ++k) {
+        const std::uint64_t word = rows[k * shared_.words + column * kColumn / 64];
+        marked += std::popcount(word >> (column * kColumn % 64) & 0xffff);
+      }
+      stored_.set(lg, column, marked * present);
+    }
+  });
+  stored_.finish();
+}
+
+void BlockFormat::choose_block() {
+  const std::int64_t ins = weights_->loops().ins;
+  for (std::int64_t size = 2; size <= 32; size *= 2) {
+    for (std::int64_t row = 0; row < shared_.rows; ++row) {
+      if (!uniform(shared_.row(row).data(), ins, size)) return;
+    }
+    code_.block = size;
+  }
+}
+
+void BlockFormat::choose_codebook(const Config& config) {
+  const sim::BitPlane& bits = weights_->bits();
+  const std::int64_t nonzero = array::count_bits(bits.data.data(), bits.rows * bits.words);
+  if (!config.codebook || nonzero == 0) return;
+  const std::span<const std::int16_t> distinct = weights_->distinct();
+  if (distinct.empty()) return;  // More than 256.
+  std::vector<std::int16_t> values(distinct.begin(), distinct.end());
+  const std::int64_t stored = stored_.sum(0, weights_->loops().groups * lane_groups_, 0,
+                                          ceil_div(weights_->loops().ins, kColumn));
+  if (stored > nonzero) {  // Zeros under a shared index need a code too.
+    values.insert(std::lower_bound(values.begin(), values.end(), 0), std::int16_t{0});
+  }
+  if (static_cast<std::int64_t>(values.size()) > config.lut_entries) return;
+  code_.bits = values.size() <= 16 ? 4 : 8;
+  code_.codebook = std::move(values);
+}
+
+map::Footprint BlockFormat::footprint() const {
+  map::Footprint footprint;
+  footprint.synapse_bytes = [this](std::int64_t group, std::int64_t out0, std::int64_t out1,
+                                   std::int64_t in0, std::int64_t in1) {
+    return bytes({group, out0, out1, in0, in1}).synapses;
+  };
+  footprint.index_bytes = [this](std::int64_t group, std::int64_t out0, std::int64_t out1,
+                                 std::int64_t in0, std::int64_t in1) {
+    return bytes({group, out0, out1, in0, in1}).index;
+  };
+  return footprint;
+}
+
+array::SegmentBytes BlockFormat::bytes(const array::Segment& s) const {
+  const std::int64_t stored =
+      stored_.sum(lane_group(s.group, s.out0), s.group * lane_groups_ + ceil_div(s.out1, lanes_),
+                  s.in0 / kColumn, ceil_div(s.in1, kColumn));
+  const std::int64_t rows = ceil_div(s.out1 - s.out0, lanes_) * weights_->loops().kernel_size();
+  return {ceil_div(stored * code_.bits, 8),
+          ceil_div(rows * index_blocks(code_.block, s.in0, s.in1), 8)};
+}
+
+void BlockFormat::encode(const array::Segment& s, std::span<std::byte> synapses,
+                         std::span<std::byte> index) const {
+  const map::Loops& loops = weights_->loops();
+  array::BitWriter synapse_bits(synapses), index_bits(index);
+  std::vector<std::int16_t> values(static_cast<std::size_t>(s.in1 - s.in0));
+  for (std::int64_t out0 = s.out0; out0 < s.out1; out0 += lanes_) {
+    const std::int64_t lg = lane_group(s.group, out0);
+    for (std::int64_t k = 0; k < loops.kernel_size(); ++k) {
+      const std::int64_t first = s.in0 / code_.block;
+      for (std::int64_t b = 0; b < index_blocks(code_.block, s.in0, s.in1); ++b) {
+        index_bits.put(bit_at(shared(lg, k), (first + b) * code_.block), 1);
+      }
+    }
+    for (std::int64_t out = out0; out < std::min(s.out1, out0 + lanes_); ++out) {
+      for (std::int64_t k = 0; k < loops.kernel_size(); ++k) {
+        weights_->read(s.group * loops.outs + out, k, s.in0, values);
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          if (!bit_at(shared(lg, k), s.in0 + static_cast<std::int64_t>(i))) continue;
+          std::uint32_t word = static_cast<std::uint16_t>(values[i]);
+          if (!code_.codebook.empty()) {
+            const auto found =
+                std::lower_bound(code_.codebook.begin(), code_.codebook.end(), values[i]);
+            word = static_cast<std::uint32_t>(found - code_.codebook.begin());
+          }
+          synapse_bits.put(word, code_.bits);
+        }
+      }
+    }
+  }
+}
+
+std::vector<std::byte> BlockFormat::table() const {
+  std::vector<std::byte> bytes(code_.codebook.size() * 2);
+  if (!bytes.empty()) std::memcpy(bytes.data(), code_.codebook.data(), bytes.size());
+  return bytes;
+}
+
+void BlockFormat::configure(std::vector<sim::Instruction>& code) const {
+  code.push_back(
+      isa().encode("synapses", {{"bits", code_.bits},
+                                {"block", code_.block},
+                                {"entries", static_cast<std::int64_t>(code_.codebook.size())}}));
+}
+
+}  // namespace syncopate::accel::cambricon_s

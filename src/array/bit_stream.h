@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace syncopate::array {
+
+/// Writes values of up to 16 bits one after another, least significant bit first, into zeroed
+/// bytes.
+class BitWriter {
+ public:
+  explicit BitWriter(std::span<std::byte> bytes) : bytes_(bytes) {}
+  void put(std::uint32_t value, int bits) {
+    for (int done = 0; done < bits;) {
+      const auto shift = static_cast<int>(at_ % 8);
+      const int take = bits - done < 8 - shift ? bits - done : 8 - shift;
+      const std::uint32_t part = (value >> done) & ((1U << take) - 1);
+      bytes_[at_ / 8] |= static_cast<std::byte>(part << shift);
+      at_ += static_cast<std::size_t>(take);
+      done += take;
+    }
+  }
+
+ private:
+  std::span<std::byte> bytes_;
+  std::size_t at_ = 0;
+};
+
+/// Reads what BitWriter wrote; bits beyond the end are zero.
+class BitReader {
+ public:
+  explicit BitReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  std::uint32_t get(int bits) {
+    std::uint32_t value = 0;
+    for (int done = 0; done < bits;) {
+      const auto shift = static_cast<int>(at_ % 8);
+      const int take = bits - done < 8 - shift ? bits - done : 8 - shift;
+      const auto byte = at_ / 8 < bytes_.size() ? static_cast<std::uint32_t>(bytes_[at_ / 8]) : 0U;
+      value |= ((byte >> shift) & ((1U << take) - 1)) << done;
+      at_ += static_cast<std::size_t>(take);
+      done += take;
+    }
+    return value;
+  }
+
+ private:
+  std::span<const std::byte> bytes_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace syncopate::array
