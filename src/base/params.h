@@ -39,7 +39,7 @@ struct ParamInfo {
 /// unknown keys are InputErrors; for an unknown key the nearest declared name is suggested.
 class ParamReader {
  public:
-  /// `owner` names whom the parameters belong to in error messages, e.g. "cambricon_s".
+  /// `owner` names whom the parameters belong to in error messages, e.g. "flexible_array".
   ParamReader(const Params& overrides, std::string owner);
 
   std::int64_t integer(std::string_view name, std::int64_t fallback, std::string_view help,
