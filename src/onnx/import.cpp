@@ -53,6 +53,7 @@ class Importer {
     for (const auto& set : model_.opset_import()) {
       if (is_default(set.domain())) opset_ = set.version();
     }
+    check_operators();
     if (opset_ < 1 || opset_ > kNewestOpset) {
       fail(
           "opset {} is not supported (7 to {} are, and older ones as far as their operators kept "
@@ -67,6 +68,19 @@ class Importer {
 
   static bool is_default(const std::string& domain) {
     return domain.empty() || domain == "ai.onnx";
+  }
+
+  /// Before anything else, so that a network with foreign operators is refused for those.
+  void check_operators() const {
+    for (const auto& node : proto_.node()) {
+      const std::string where = fmt::format("node '{}' ({})", node.name(), node.op_type());
+      if (!is_default(node.domain())) {
+        fail("{}: operators of the domain '{}' are not supported", where, node.domain());
+      }
+      if (!translators().contains(node.op_type())) {
+        fail("{}: operator {} is not supported (supported: {})", where, node.op_type(), known());
+      }
+    }
   }
 
   void add_initializers() {
@@ -153,14 +167,7 @@ class Importer {
                          cuts == slim_.attributes.end() ? kNone : cuts->second, origin_, what,
                          Finite::required);
     });
-    if (!is_default(proto.domain())) {
-      node.refuse("operators of the domain '{}' are not supported", proto.domain());
-    }
-    const auto found = translators().find(proto.op_type());
-    if (found == translators().end()) {
-      node.refuse("operator {} is not supported (supported: {})", proto.op_type(), known());
-    }
-    found->second(node);
+    translators().at(proto.op_type())(node);
     node.check_all_read();
   }
 

@@ -202,6 +202,9 @@ std::vector<float> NodeContext::constant_reals(std::size_t i, std::string_view w
     case DType::i64:
       for (auto value : values.data<std::int64_t>()) result.push_back(static_cast<float>(value));
       break;
+    case DType::boolean:
+      for (bool value : values.data<bool>()) result.push_back(value ? 1.0F : 0.0F);
+      break;
     default:
       refuse("{} has the type {}, expected a number", what, name_of(values.dtype()));
   }
