@@ -127,7 +127,8 @@ std::vector<double> weight_sums(const GConv& gconv, const TensorInfo& kernel) {
   return sums;
 }
 
-Bound sum_bound(const Chain& chain, const GConv& gconv, const Bounds& wide, bool precise) {
+Bound sum_bound(const Chain& chain, const GConv& gconv, const Bounds& wide,
+                const std::vector<double>* kernel_sums) {
   const int along = gconv.channel.empty() ? -1 : gconv.dim_index(gconv.channel);
   const auto channels =
       along < 0 ? 1
@@ -142,9 +143,9 @@ Bound sum_bound(const Chain& chain, const GConv& gconv, const Bounds& wide, bool
     }
     return result;
   }
-  const TensorInfo& kernel = chain.tensor(gconv.kernel->tensor);
-  if (precise && gconv.main == Main::mul && kernel.constant && kernel.dtype != DType::i64) {
-    std::vector<double> sums = weight_sums(gconv, kernel);
+  if (kernel_sums != nullptr && gconv.main == Main::mul) {
+    Bound sums = *kernel_sums;
+    sums.resize(std::max(sums.size(), result.size()), sums[0]);
     for (std::size_t c = 0; c < sums.size(); ++c) {
       sums[c] *= entry(result, c);
     }

@@ -24,9 +24,11 @@ double type_bound(DType dtype);
 /// when its outputs do not differ along `channel`). The kernel must be a quantized constant.
 std::vector<double> weight_sums(const GConv& gconv, const TensorInfo& kernel);
 
-/// Bound of the exact sums of a quantized GCONV before its post; `precise` looks at the weights,
-/// otherwise their type bounds them. `wide` holds the bounds of i64 tensors written so far.
-Bound sum_bound(const Chain& chain, const GConv& gconv, const Bounds& wide, bool precise);
+/// Bound of the exact sums of a quantized GCONV before its post. `kernel_sums` are the sums of
+/// |weight| of a constant kernel (weight_sums); without them the weights' type bounds them. `wide`
+/// holds the bounds of i64 tensors written so far.
+Bound sum_bound(const Chain& chain, const GConv& gconv, const Bounds& wide,
+                const std::vector<double>* kernel_sums);
 
 /// Bound of what the post makes of sums within `sums`. InternalError naming the GCONV when an
 /// intermediate could exceed kSumLimit.

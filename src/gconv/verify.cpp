@@ -222,7 +222,12 @@ class Verifier {
   }
 
   Bound bound_of(const GConv& gconv, bool precise) const {
-    Bound sums = sum_bound(chain_, gconv, wide_, precise);
+    std::vector<double> kernel_sums;
+    if (precise && gconv.kernel && chain_.tensor(gconv.kernel->tensor).constant) {
+      kernel_sums = weight_sums(gconv, chain_.tensor(gconv.kernel->tensor));
+    }
+    const Bound sums =
+        sum_bound(chain_, gconv, wide_, kernel_sums.empty() ? nullptr : &kernel_sums);
     if (*std::max_element(sums.begin(), sums.end()) >= kSumLimit) {
       broken("gconv '{}': an exact sum could reach 2^62", gconv.name);
     }
