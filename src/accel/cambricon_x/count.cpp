@@ -1,0 +1,209 @@
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "accel/cambricon_x/engine.h"
+#include "accel/cambricon_x/format.h"
+#include "array/actions.h"
+#include "array/bit_counter.h"
+#include "array/masks.h"
+#include "sim/lanes.h"
+
+namespace syncopate::accel::cambricon_x {
+namespace {
+
+using array::Act;
+using array::ceil_div;
+using array::tally;
+
+/// What one PE does in every step of a lane group: the same at every pixel, since only weights
+/// matter.
+struct LaneWork {
+  std::int32_t pairs = 0;    ///< Non-zero synapses.
+  std::int32_t stored = 0;   ///< With fillers.
+  std::int32_t slots = 0;    ///< Multiplier slots taken: pairs, and fillers where they are issued.
+  std::int32_t issuing = 0;  ///< Cycles with a pair or filler.
+  std::int32_t beats = 0;
+};
+
+/// The PEs of one (lane group, input block).
+struct GroupWork {
+  std::vector<std::int32_t> beats;  ///< One per lane of the machine; 0 for absent ones.
+  LaneWork sum;                     ///< Over lanes present; `beats` the largest.
+  std::int64_t all_beats = 0;       ///< Sum of beats.
+  std::int64_t present = 0;
+  std::int64_t synapse_rows = 0;  ///< SB rows read in a step, all lanes; as many index rows.
+};
+
+class Counter {
+ public:
+  Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
+      : config_(config),
+        layer_(layer),
+        group_(entries(data, layer)),
+        weights_(data, layer.tiling, config.lanes,
+                 [this](std::int64_t entry, std::span<const std::uint64_t> rows,
+                        std::int64_t words) { measure(entry, rows, words); }) {}
+
+  std::int64_t words() const { return weights_.words(); }
+  void count(const array::PixelMasks& neurons, const map::TileBox& box, sim::Stats& stats) const;
+
+ private:
+  std::size_t entries(const sim::LayerData& data, const array::DecodedLayer& layer) const {
+    const map::Loops& l = data.loops();
+    return static_cast<std::size_t>(l.groups * ceil_div(l.outs, config_.lanes) *
+                                    ceil_div(l.ins, layer.tiling.ins));
+  }
+  std::int64_t positions(std::int64_t entry) const;
+  void measure(std::int64_t entry, std::span<const std::uint64_t> rows, std::int64_t words);
+  LaneWork lane_work(std::span<const std::uint64_t> mask, std::int64_t positions) const;
+  void mark_fillers(std::span<const std::uint64_t> mask, std::vector<std::uint64_t>& slots) const;
+  void book_waiting(const map::TileBox& box, sim::Stats& stats) const;
+  const GroupWork& group(const map::TileBox& box, std::int64_t out) const {
+    return group_[static_cast<std::size_t>(weights_.entry(box.group, out, box.in0))];
+  }
+
+  const Config& config_;
+  const array::DecodedLayer& layer_;
+  std::vector<GroupWork> group_;
+  array::LaneMasks weights_;
+};
+
+/// Positions of a step in an entry's input block, which comes last in the entry's number.
+std::int64_t Counter::positions(std::int64_t entry) const {
+  const std::int64_t ins = layer_.loops.ins, step = layer_.tiling.ins;
+  const std::int64_t in0 = entry % ceil_div(ins, step) * step;
+  return std::min(step, ins - in0) * layer_.loops.kernel_size();
+}
+
+/// Adds the positions of fillers to a mask.
+void Counter::mark_fillers(std::span<const std::uint64_t> mask,
+                           std::vector<std::uint64_t>& slots) const {
+  std::int64_t next = 0;
+  for (std::size_t w = 0; w < mask.size(); ++w) {
+    for (std::uint64_t word = mask[w]; word != 0; word &= word - 1) {
+      const std::int64_t position = static_cast<std::int64_t>(w) * 64 + std::countr_zero(word);
+      for (; position - next >= config_.reach(); next += config_.reach()) {
+        const std::int64_t at = next + config_.reach() - 1;
+        slots[static_cast<std::size_t>(at / 64)] |= 1ULL << (at % 64);
+      }
+      next = position + 1;
+    }
+  }
+}
+
+LaneWork Counter::lane_work(std::span<const std::uint64_t> mask, std::int64_t positions) const {
+  LaneWork work;
+  const auto bits = [](std::span<const std::uint64_t> m) {
+    return static_cast<std::int32_t>(
+        array::count_bits(m.data(), static_cast<std::int64_t>(m.size())));
+  };
+  work.pairs = bits(mask);
+  work.stored = work.pairs + static_cast<std::int32_t>(count_fillers(mask, config_.reach()));
+  std::vector<std::uint64_t> with_fillers;
+  if (config_.issue_fillers) {
+    with_fillers.assign(mask.begin(), mask.end());
+    mark_fillers(mask, with_fillers);
+    mask = with_fillers;
+  }
+  work.slots = bits(mask);
+  const auto width = static_cast<std::int32_t>(config_.width);
+  const auto windows = static_cast<std::int32_t>(ceil_div(positions, config_.window));
+  if (config_.fifo) {
+    work.issuing = (work.slots + width - 1) / width;
+    work.beats = std::max(work.issuing, windows);
+    return work;
+  }
+  const auto words = static_cast<std::size_t>(config_.window / 64);
+  for (std::int32_t w = 0; w < windows; ++w) {
+    const std::size_t at = static_cast<std::size_t>(w) * words;
+    const std::int32_t rows =
+        (bits(mask.subspan(at, std::min(words, mask.size() - at))) + width - 1) / width;
+    work.issuing += rows;
+    work.beats += std::max(1, rows);
+  }
+  return work;
+}
+
+void Counter::measure(std::int64_t entry, std::span<const std::uint64_t> rows, std::int64_t words) {
+  GroupWork& group = group_[static_cast<std::size_t>(entry)];
+  group.beats.assign(static_cast<std::size_t>(config_.lanes), 0);
+  group.present = static_cast<std::int64_t>(rows.size()) / words;
+  for (std::int64_t lane = 0; lane < group.present; ++lane) {
+    const LaneWork work = lane_work(
+        rows.subspan(static_cast<std::size_t>(lane * words), static_cast<std::size_t>(words)),
+        positions(entry));
+    group.beats[static_cast<std::size_t>(lane)] = work.beats;
+    group.all_beats += work.beats;
+    group.sum.pairs += work.pairs;
+    group.sum.slots += work.slots;
+    group.sum.issuing += work.issuing;
+    group.sum.beats = std::max(group.sum.beats, work.beats);
+    group.synapse_rows += ceil_div(work.stored, config_.width);
+  }
+}
+
+/// The makespan of a tile's steps, and who waited: lanes present for the slowest, lanes without an
+/// output for want of one.
+void Counter::book_waiting(const map::TileBox& box, sim::Stats& stats) const {
+  std::int64_t makespan = 0, absent = 0, busy = 0;
+  sim::Lanes lanes(config_.lanes, config_.slack);
+  for (std::int64_t out = box.out0; out < box.out1; out += config_.lanes) {
+    const GroupWork& work = group(box, out);
+    const std::int64_t before = makespan;
+    if (config_.slack == 1) {  // Lock step: every pixel costs what the slowest lane takes.
+      makespan += box.pixels() * work.sum.beats;
+    } else {
+      for (std::int64_t pixel = 0; pixel < box.pixels(); ++pixel) lanes.step(work.beats);
+      makespan = lanes.makespan();
+    }
+    absent += (config_.lanes - work.present) * (makespan - before);
+    busy += box.pixels() * work.all_beats;
+  }
+  const std::int64_t waiting = config_.lanes * makespan - busy - absent;
+  stats.cycles = makespan;
+  stats[sim::Cause::imbalance] += waiting * config_.width;
+  stats[sim::Cause::underfill] += absent * config_.width;
+}
+
+void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
+                    sim::Stats& stats) const {
+  const std::int64_t pixels = box.pixels(), width = config_.width;
+  book_waiting(box, stats);
+  std::int64_t effectual = 0;
+  for (std::int64_t out = box.out0; out < box.out1; out += config_.lanes) {
+    const std::int64_t entry = weights_.entry(box.group, out, box.in0);
+    const GroupWork& work = group(box, out);
+    effectual += neurons.effectual(weights_.lane_counts(entry));
+    const std::int64_t fillers = work.sum.slots - work.sum.pairs;
+    stats.pairs_issued += pixels * work.sum.pairs;
+    stats[sim::Cause::underfill] += pixels * (work.sum.issuing * width - work.sum.slots);
+    stats[sim::Cause::index] += pixels * ((work.all_beats - work.sum.issuing) * width + fillers);
+    tally(stats, Act::multiply, pixels * work.sum.slots);
+    tally(stats, Act::add, pixels * work.sum.slots);
+    tally(stats, Act::neuron_read, pixels * ceil_div(positions(entry), width));
+    tally(stats, Act::synapse_read, pixels * work.synapse_rows);
+    tally(stats, Act::index_read, pixels * work.synapse_rows);
+    tally(stats, Act::select, pixels * work.present * positions(entry));
+    tally(stats, Act::pick, pixels * work.sum.pairs);
+  }
+  stats.pairs_effectual = effectual;
+  stats[sim::Cause::work] = effectual;
+  stats[sim::Cause::bubble] = stats.pairs_issued - effectual;
+}
+
+}  // namespace
+
+void Engine::count(const sim::LayerData& data, const array::DecodedLayer& layer,
+                   std::span<const sim::Tile> tiles, std::span<sim::TileResult> results) const {
+  const Counter counter(config_, data, layer);
+  array::for_each_operand_block(
+      data, layer.tiling, tiles, counter.words(),
+      [&](const array::PixelMasks& neurons, std::span<const std::uint32_t> block) {
+        for (const std::uint32_t i : block) {
+          counter.count(neurons, tiles[i].box, results[i].stats);
+        }
+      });
+}
+
+}  // namespace syncopate::accel::cambricon_x

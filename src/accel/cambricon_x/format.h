@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "accel/cambricon_x/config.h"
+#include "array/block_sums.h"
+#include "array/weight_image.h"
+
+// Weights in Cambricon-X's format: every PE keeps its own non-zero synapses, each with the number
+// of zeros before it (its step). A gap that a step cannot express is bridged by fillers: stored
+// zeros.
+//
+// A segment's synapses: [lane group][lane][entry], 16 bits each; its index: [lane group][lane] the
+// number of entries, 24 bits, and their steps; both packed without gaps.
+
+namespace syncopate::accel::cambricon_x {
+
+inline constexpr int kCountBits = 24;
+
+/// A stored synapse.
+struct Entry {
+  std::int32_t position = 0;  ///< In the step's order.
+  std::int16_t value = 0;
+  bool filler = false;
+};
+
+/// Fillers that a lane with that mask needs when a step skips at most reach - 1 zeros.
+std::int64_t count_fillers(std::span<const std::uint64_t> mask, std::int64_t reach);
+
+class StepFormat : public array::WeightFormat {
+ public:
+  StepFormat(std::shared_ptr<const sim::Weights> weights, const Config& config);
+  map::Footprint footprint() const override;
+  array::SegmentBytes bytes(const array::Segment& segment) const override;
+  void encode(const array::Segment& segment, std::span<std::byte> synapses,
+              std::span<std::byte> index) const override;
+  void configure(std::vector<sim::Instruction>& code) const override;
+
+ private:
+  std::shared_ptr<const sim::Weights> weights_;
+  std::int64_t reach_;
+  int step_bits_;
+  array::BlockSums nonzero_;  ///< Per output and 16 inputs.
+};
+
+/// Entries of every output of a segment, in order, from its bytes.
+std::vector<std::vector<Entry>> decode_steps(std::span<const std::byte> synapses,
+                                             std::span<const std::byte> index, std::int64_t outputs,
+                                             int step_bits);
+
+}  // namespace syncopate::accel::cambricon_x
