@@ -238,27 +238,22 @@ class Quantizer {
     return uses_.writers_of(next->output.tensor).size() == 1 ? next : nullptr;
   }
 
-  /// How fine an exact sum must be, in its own real units, for what follows.
-  std::vector<double> resolution(const GConv& next) const {
-    std::vector<double> gain{1};
-    const GConv* at_end = &next;
-    while (true) {
+  /// How fine an exact sum must be, in its own real units, for what follows: infinite when the
+  /// following posts ignore it.
+  double resolution(const GConv& next) const {
+    double gain = 1;
+    const GConv* end = &next;
+    for (const GConv* at_end = &next; at_end != nullptr; at_end = follower(*at_end)) {
+      end = at_end;
       for (const PostOp& op : at_end->post) {
-        if (op.kind == PostOp::Kind::affine) {
-          gain = multiplied(gain, op.scale);
+        double largest = op.kind == PostOp::Kind::affine ? 0 : 1;
+        for (const double scale : op.scale) {
+          largest = std::max(largest, std::abs(scale));
         }
+        gain *= largest;
       }
-      const GConv* further = follower(*at_end);
-      if (further == nullptr) {
-        break;
-      }
-      at_end = further;
     }
-    const double step = narrow_.at(at_end->output.tensor).scale / kFiner;
-    for (double& value : gain) {
-      value = step / std::abs(value);  // infinite when the gain is 0: any step will do
-    }
-    return gain;
+    return narrow_.at(end->output.tensor).scale / kFiner / gain;
   }
 
   /// Where the argument of a function can lie.

@@ -76,11 +76,10 @@ struct WidePost {
   FixedPost post;
   std::vector<double> unit;
 };
-/// Multiplies by powers of two so that results are at least as fine as `resolution[c]`; nullopt
-/// when that takes more than `limit`.
+/// Multiplies by powers of two so that results count in steps of at most `resolution`; nullopt when
+/// that takes them beyond `limit`.
 std::optional<WidePost> make_wide_post(const RealPost& post, const std::vector<double>& unit,
-                                       const Bound& bound, const std::vector<double>& resolution,
-                                       double limit);
+                                       const Bound& bound, double resolution, double limit);
 
 /// The function of a post in double precision.
 double evaluate(const PostOp& op, double x);

@@ -217,9 +217,8 @@ FixedPost make_post(const RealPost& post, const std::vector<double>& unit, const
 }
 
 std::optional<WidePost> make_wide_post(const RealPost& post, const std::vector<double>& unit,
-                                       const Bound& bound, const std::vector<double>& resolution,
-                                       double limit) {
-  const std::size_t channels = std::max(channels_of(post, unit, bound), resolution.size());
+                                       const Bound& bound, double resolution, double limit) {
+  const std::size_t channels = channels_of(post, unit, bound);
   std::vector<Step> steps(channels);
   WidePost result;
   result.unit.resize(channels);
@@ -228,9 +227,8 @@ std::optional<WidePost> make_wide_post(const RealPost& post, const std::vector<d
     if (factor == 0) {
       result.unit[c] = bias == 0 ? 1 : std::abs(bias) / 16777216;
     } else {
-      const double finer = std::log2(std::abs(factor) / at(resolution, c));
-      const int exponent =
-          std::clamp(std::isnan(finer) ? 0 : static_cast<int>(std::ceil(finer)), 0, 24);
+      const double finer = std::ceil(std::log2(std::abs(factor) / resolution));
+      const int exponent = static_cast<int>(std::clamp(std::isnan(finer) ? 0.0 : finer, 0.0, 24.0));
       steps[c].multiplier = (factor < 0 ? -1 : 1) * (std::int64_t{1} << exponent);
       result.unit[c] = std::ldexp(std::abs(factor), -exponent);
     }

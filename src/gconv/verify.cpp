@@ -214,14 +214,22 @@ class Verifier {
     if (output.dtype != DType::i64) {
       check_narrow(gconv, output);
     }
-    try {
-      wide_[gconv.output.tensor] = bound_of(gconv, false);
-    } catch (const InternalError&) {
-      wide_[gconv.output.tensor] = bound_of(gconv, true);  // the weights themselves may be smaller
-    }
+    wide_[gconv.output.tensor] = bound_of(gconv, output.dtype == DType::i64);
   }
 
+  /// The bound by types is quick; when it does not suffice, or later posts build on it, the
+  /// weights themselves are summed.
   Bound bound_of(const GConv& gconv, bool precise) const {
+    if (!precise) {
+      try {
+        return bound_from(gconv, false);
+      } catch (const InternalError&) {
+      }
+    }
+    return bound_from(gconv, true);
+  }
+
+  Bound bound_from(const GConv& gconv, bool precise) const {
     std::vector<double> kernel_sums;
     if (precise && gconv.kernel && chain_.tensor(gconv.kernel->tensor).constant) {
       kernel_sums = weight_sums(gconv, chain_.tensor(gconv.kernel->tensor));
