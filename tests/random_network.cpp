@@ -327,7 +327,7 @@ class Maker {
     if (!is_image(x) || !options_.functions) {
       return ir::kNoValue;
     }
-    return node(ir::Lrn{random_.integer(1, 5), 0.01F, 0.75F, 1.0F}, {x});
+    return node(ir::Lrn{random_.integer(1, 5), 0.001F, 0.75F, 1.0F}, {x});
   }
 
   ValueId softmax(ValueId x) {
