@@ -38,14 +38,16 @@ class Descriptor {
 };
 
 /// Writes everything and flushes it to disk; returns the error number, 0 when it went well.
-int write_all(int fd, std::span<const std::byte> contents) {
-  while (!contents.empty()) {
-    const ssize_t written = ::write(fd, contents.data(), contents.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return errno;
+int write_all(int fd, std::span<const std::span<const std::byte>> parts) {
+  for (std::span<const std::byte> contents : parts) {
+    while (!contents.empty()) {
+      const ssize_t written = ::write(fd, contents.data(), contents.size());
+      if (written < 0) {
+        if (errno == EINTR) continue;
+        return errno;
+      }
+      contents = contents.subspan(static_cast<std::size_t>(written));
     }
-    contents = contents.subspan(static_cast<std::size_t>(written));
   }
   // Some file systems cannot flush (EINVAL); the rename is still atomic there.
   if (::fsync(fd) != 0 && errno != EINVAL) return errno;
@@ -85,10 +87,15 @@ std::vector<std::byte> read_file(const std::string& path, std::size_t limit) {
 }
 
 void write_file_atomically(const std::string& path, std::span<const std::byte> contents) {
+  write_parts_atomically(path, std::span(&contents, 1));
+}
+
+void write_parts_atomically(const std::string& path,
+                            std::span<const std::span<const std::byte>> parts) {
   const std::string temporary = temporary_name(path);
   Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0) fail("cannot write '{}': {}", path, reason(errno));
-  int error = write_all(file.get(), contents);
+  int error = write_all(file.get(), parts);
   if (const int closing = file.close(); error == 0) error = closing;
   if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {

@@ -17,4 +17,8 @@ std::vector<std::byte> read_file(const std::string& path, std::size_t limit = st
 void write_file_atomically(const std::string& path, std::span<const std::byte> contents);
 void write_file_atomically(const std::string& path, std::string_view contents);
 
+/// The same from parts, one behind the other, for contents that would be large in one piece.
+void write_parts_atomically(const std::string& path,
+                            std::span<const std::span<const std::byte>> parts);
+
 }  // namespace syncopate::base

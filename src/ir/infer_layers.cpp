@@ -219,8 +219,8 @@ Results infer(const QLinearConv& op, const Inputs& in) {
 Results infer(const QLinearMatMul&, const Inputs& in) {
   expect_quantized(in, 0, "a");
   expect_quantized(in, 3, "b");
-  for (std::size_t i : {1, 2}) in.expect_single(i, "a scale or zero point of a");
-  for (std::size_t i : {4, 5}) {
+  for (std::size_t i : {1U, 2U}) in.expect_single(i, "a scale or zero point of a");
+  for (std::size_t i : {4U, 5U}) {
     expect_scale(in, i, in.rank(3) == 0 ? 1 : in.shape(3).back(), "a scale or zero point of b");
   }
   const DType out = output_quantization(in);

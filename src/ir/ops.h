@@ -93,6 +93,7 @@ struct Lrn {
 struct Softmax {
   std::int64_t axis = -1;
   bool flatten = false;
+  bool operator==(const Softmax&) const = default;
 };
 struct Concat {
   std::int64_t axis = 0;
@@ -138,7 +139,7 @@ struct Resize {
   std::vector<float> scales;
   CoordinateMode coordinates = CoordinateMode::half_pixel;
   NearestMode nearest = NearestMode::round_prefer_floor;
-  std::vector<float> roi;  ///< tf_crop_and_resize only: starts, then ends.
+  std::vector<float> roi = {};  ///< tf_crop_and_resize only: starts, then ends.
   float extrapolation_value = 0;
 };
 struct ReduceMean {
@@ -171,7 +172,7 @@ struct Gather {
 /// The input's shape as i64; folds.
 struct ShapeOf {
   std::int64_t start = 0;
-  std::optional<std::int64_t> end;
+  std::optional<std::int64_t> end = {};
 };
 /// Input: shape (must fold).
 struct ConstantOfShape {

@@ -224,12 +224,17 @@ std::vector<ir::ValueId> NodeContext::all_inputs(std::size_t most) const {
   return result;
 }
 
+ir::ValueId NodeContext::define_output(std::size_t i, DType dtype, Shape shape,
+                                       std::optional<Tensor> contents) {
+  const std::string& name = proto_.output(static_cast<int>(i));
+  if (builder_.find(name) != ir::kNoValue) refuse("the name '{}' is given twice", name);
+  return builder_.define({name, dtype, std::move(shape), std::move(contents)});
+}
+
 void NodeContext::emit(ir::Op op, std::vector<ir::ValueId> op_inputs, std::size_t count) {
   ir::Node node{name_, std::move(op), std::move(op_inputs), {}};
   for (std::size_t i = 0; i < count; ++i) {
-    node.outputs.push_back(
-        wants(i) ? builder_.define({proto_.output(static_cast<int>(i)), DType::f32, {}, {}})
-                 : ir::kNoValue);
+    node.outputs.push_back(wants(i) ? define_output(i) : ir::kNoValue);
   }
   for (std::size_t i = count; i < outputs(); ++i) {
     if (wants(i))
@@ -239,7 +244,7 @@ void NodeContext::emit(ir::Op op, std::vector<ir::ValueId> op_inputs, std::size_
 }
 
 void NodeContext::emit_output(std::size_t i, ir::Op op, std::vector<ir::ValueId> op_inputs) {
-  const ir::ValueId id = builder_.define({proto_.output(static_cast<int>(i)), DType::f32, {}, {}});
+  const ir::ValueId id = define_output(i);
   builder_.append(
       {builder_.node_name(name_, operator_name()), std::move(op), std::move(op_inputs), {id}});
 }
@@ -259,14 +264,17 @@ ir::ValueId NodeContext::emit_before(ir::Op op, std::vector<ir::ValueId> op_inpu
 }
 
 void NodeContext::pass(std::size_t i, ir::ValueId id) {
-  if (wants(i)) builder_.alias(proto_.output(static_cast<int>(i)), id);
+  if (!wants(i)) return;
+  const std::string& name = proto_.output(static_cast<int>(i));
+  if (builder_.find(name) != ir::kNoValue) refuse("the name '{}' is given twice", name);
+  builder_.alias(name, id);
 }
 
 void NodeContext::emit_constant(std::size_t i, Tensor tensor) {
   if (!wants(i)) return;
   const DType dtype = tensor.dtype();
   Shape shape = tensor.shape();
-  builder_.define({proto_.output(static_cast<int>(i)), dtype, std::move(shape), std::move(tensor)});
+  define_output(i, dtype, std::move(shape), std::move(tensor));
 }
 
 ir::ValueId NodeContext::constant_before(Tensor tensor) {

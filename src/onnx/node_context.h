@@ -120,6 +120,8 @@ class NodeContext {
   const ::onnx::AttributeProto* take(std::string_view attribute, int type,
                                      std::string_view type_name);
   std::string spare_name();
+  ir::ValueId define_output(std::size_t i, DType dtype = DType::f32, Shape shape = {},
+                            std::optional<Tensor> contents = {});
 
   GraphBuilder& builder_;
   const ::onnx::NodeProto& proto_;

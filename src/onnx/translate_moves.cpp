@@ -263,6 +263,19 @@ std::vector<float> region(NodeContext& node, const Ints& axes) {
   return roi;
 }
 
+/// This mode (opset 11 only) reads half a pixel further on than half_pixel does: with these two
+/// roundings it is half_pixel with another one.
+void read_tf_half_pixel(const NodeContext& node, ir::Resize& op) {
+  op.coordinates = ir::CoordinateMode::half_pixel;
+  if (op.nearest == ir::NearestMode::floor) {
+    op.nearest = ir::NearestMode::round_prefer_ceil;
+  } else if (op.nearest == ir::NearestMode::round_prefer_floor) {
+    op.nearest = ir::NearestMode::ceil;
+  } else {
+    node.refuse("tf_half_pixel_for_nn is supported with floor and round_prefer_floor only");
+  }
+}
+
 void read_resize_modes(NodeContext& node, ir::Resize& op) {
   using ir::CoordinateMode;
   using ir::NearestMode;
@@ -270,6 +283,14 @@ void read_resize_modes(NodeContext& node, ir::Resize& op) {
   // These only matter to the other interpolation modes.
   for (std::string_view name : {"cubic_coeff_a", "exclude_outside", "antialias"}) {
     node.ignore(name);
+  }
+  op.nearest = choose<NearestMode>(node, "nearest_mode", "round_prefer_floor",
+                                   {{"round_prefer_floor", NearestMode::round_prefer_floor},
+                                    {"round_prefer_ceil", NearestMode::round_prefer_ceil},
+                                    {"floor", NearestMode::floor},
+                                    {"ceil", NearestMode::ceil}});
+  if (node.text("coordinate_transformation_mode", "half_pixel") == "tf_half_pixel_for_nn") {
+    return read_tf_half_pixel(node, op);
   }
   op.coordinates =
       choose<CoordinateMode>(node, "coordinate_transformation_mode", "half_pixel",
@@ -279,11 +300,6 @@ void read_resize_modes(NodeContext& node, ir::Resize& op) {
                               {"align_corners", CoordinateMode::align_corners},
                               {"asymmetric", CoordinateMode::asymmetric},
                               {"tf_crop_and_resize", CoordinateMode::tf_crop_and_resize}});
-  op.nearest = choose<NearestMode>(node, "nearest_mode", "round_prefer_floor",
-                                   {{"round_prefer_floor", NearestMode::round_prefer_floor},
-                                    {"round_prefer_ceil", NearestMode::round_prefer_ceil},
-                                    {"floor", NearestMode::floor},
-                                    {"ceil", NearestMode::ceil}});
   op.extrapolation_value = node.real("extrapolation_value", 0);
 }
 
