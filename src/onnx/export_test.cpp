@@ -115,6 +115,19 @@ TEST(Export, KeepsQuantizedNetworks) {
   EXPECT_EQ(ir::to_text(round_trip(graph)), ir::to_text(graph));
 }
 
+TEST(Export, BoundsOfIntegersSaturate) {
+  Graph graph;
+  graph.name = "clip";
+  graph.inputs = {graph.add_value({"x", DType::i8, {2}, {}})};
+  graph.outputs = {
+      graph.add_node("c", ir::Unary{ir::UnaryKind::clip, -1e30F, 200}, graph.inputs, "y")};
+  ir::infer_shapes(graph);
+  const Graph back = round_trip(graph);
+  const auto& clip = std::get<ir::Unary>(back.nodes[0].op);
+  EXPECT_EQ(clip.alpha, -128);
+  EXPECT_EQ(clip.beta, 127);
+}
+
 TEST(Export, ConstantOutputsKeepTheirNames) {
   Graph graph;
   graph.outputs = {graph.add_constant("y", counting({3}))};

@@ -2,8 +2,10 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <filesystem>
 
+#include "base/params.h"
 #include "onnx/slim.h"
 #include "onnx/tensor_proto.h"
 #include "onnx/translate.h"
@@ -119,25 +121,47 @@ class Importer {
       builder_.graph.inputs.push_back(
           builder_.define({input.name(), dtype, input_shape(input), {}}));
     }
+    check_options(seen);
   }
 
-  Shape input_shape(const pb::ValueInfoProto& input) const {
-    if (const auto given = options_.shapes.find(input.name()); given != options_.shapes.end()) {
-      return given->second;
-    }
+  Shape input_shape(const pb::ValueInfoProto& input) {
+    Shape shape;
     const auto& type = input.type().tensor_type();
-    if (!type.has_shape()) {
+    if (const auto given = options_.shapes.find(input.name()); given != options_.shapes.end()) {
+      shape = given->second;
+    } else if (!type.has_shape()) {
       fail("input '{}' has no shape in the file; give its whole shape (--shape {}=1x3x224x224)",
            input.name(), input.name());
+    } else {
+      for (int d = 0; d < type.shape().dim_size(); ++d) shape.push_back(extent(input, d));
     }
-    Shape shape;
-    for (int d = 0; d < type.shape().dim_size(); ++d) shape.push_back(extent(input, d));
     try {
       element_count(shape);
     } catch (const InputError& error) {
       fail("input '{}': {}", input.name(), error.what());
     }
     return shape;
+  }
+
+  /// A misspelled name must not leave a default in place unnoticed.
+  void check_options(const std::set<std::string>& inputs) const {
+    const auto check_input = [&](const std::string& name) {
+      if (!inputs.contains(name)) fail("it has no input '{}'", name);
+    };
+    for (const auto& [name, shape] : options_.shapes) check_input(name);
+    for (const auto& [name, tensor] : options_.constants) check_input(name);
+    std::vector<std::string> symbols;
+    for (const auto& input : proto_.input()) {
+      for (const auto& dim : input.type().tensor_type().shape().dim()) {
+        if (!dim.dim_param().empty()) symbols.push_back(dim.dim_param());
+      }
+    }
+    for (const auto& [name, extent_given] : options_.dims) {
+      if (std::find(symbols.begin(), symbols.end(), name) != symbols.end()) continue;
+      const std::string near = nearest(name, symbols);
+      fail("its inputs have no symbolic dimension '{}'{}", name,
+           near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near));
+    }
   }
 
   std::int64_t extent(const pb::ValueInfoProto& input, int d) const {

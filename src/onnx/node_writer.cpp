@@ -262,19 +262,30 @@ class NodeWriter {
       case DType::f32:
         return initializer(Tensor::from<float>({}, {value}), role);
       case DType::i8:
-        return initializer(Tensor::from<std::int8_t>({}, {static_cast<std::int8_t>(value)}), role);
+        return integer_bound<std::int8_t>(value, role);
       case DType::u8:
-        return initializer(Tensor::from<std::uint8_t>({}, {static_cast<std::uint8_t>(value)}),
-                           role);
+        return integer_bound<std::uint8_t>(value, role);
       case DType::i32:
-        return initializer(Tensor::from<std::int32_t>({}, {static_cast<std::int32_t>(value)}),
-                           role);
+        return integer_bound<std::int32_t>(value, role);
       case DType::i64:
-        return initializer(Tensor::from<std::int64_t>({}, {static_cast<std::int64_t>(value)}),
-                           role);
+        return integer_bound<std::int64_t>(value, role);
       default:
         refuse("this element type");
     }
+  }
+  template <class T>
+  std::string integer_bound(float value, std::string_view role) {
+    using Limits = std::numeric_limits<T>;
+    // The largest integer need not be a float, but the power of two behind it is.
+    T whole = 0;
+    if (value >= std::ldexp(1.0F, Limits::digits)) {
+      whole = Limits::max();
+    } else if (value <= static_cast<float>(Limits::min())) {
+      whole = Limits::min();
+    } else if (!std::isnan(value)) {
+      whole = static_cast<T>(value);
+    }
+    return initializer(Tensor::from<T>({}, {whole}), role);
   }
 
   /// Whether a reader that is given the scales comes to the same sizes.
