@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/files.h"
 
 namespace syncopate {
 namespace {
@@ -61,21 +62,26 @@ Params Params::from_words(const std::vector<std::string>& words) {
 }
 
 Params Params::from_yaml_file(const std::string& path) {
+  constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+  const std::vector<std::byte> bytes = base::read_file(path, kMostBytes);
+  return from_yaml({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+}
+
+Params Params::from_yaml(const std::string& text, const std::string& source) {
   Params params;
   try {
-    const YAML::Node root = YAML::LoadFile(path);
+    const YAML::Node root = YAML::Load(text);
     if (root.IsNull()) return params;
-    if (!root.IsMap()) fail("{}: expected a mapping of parameter names to values", path);
+    if (!root.IsMap()) fail("{}: expected a mapping of parameter names to values", source);
     for (const auto& entry : root) {
       if (!entry.first.IsScalar() || !entry.second.IsScalar()) {
-        fail("{}:{}: expected 'name: value' with a plain value", path, entry.first.Mark().line + 1);
+        fail("{}:{}: expected 'name: value' with a plain value", source,
+             entry.first.Mark().line + 1);
       }
       params.set(entry.first.Scalar(), entry.second.Scalar());
     }
-  } catch (const YAML::BadFile&) {
-    fail("{}: cannot be read", path);
   } catch (const YAML::Exception& error) {
-    fail("{}:{}: not valid YAML ({})", path, error.mark.line + 1, error.msg);
+    fail("{}:{}: not valid YAML ({})", source, error.mark.line + 1, error.msg);
   }
   return params;
 }

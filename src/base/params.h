@@ -17,6 +17,8 @@ class Params {
   static Params from_words(const std::vector<std::string>& words);
   /// From a flat YAML mapping of scalars; InputError names the file and line.
   static Params from_yaml_file(const std::string& path);
+  /// The same from text; `source` names it in errors.
+  static Params from_yaml(const std::string& text, const std::string& source);
 
   void set(std::string key, std::string value) { values_[std::move(key)] = std::move(value); }
   const std::map<std::string, std::string>& values() const { return values_; }

@@ -63,7 +63,7 @@ TEST(ParamsErrors, YamlNamesFileAndLine) {
   EXPECT_EQ(read("a: 1\nb: [1, 2]\n"), "FILE:2: expected 'name: value' with a plain value");
   EXPECT_TRUE(read("a: [1\n").starts_with("FILE:"));
   EXPECT_EQ(message_of([] { Params::from_yaml_file("/no/such.yaml"); }),
-            "/no/such.yaml: cannot be read");
+            "cannot read '/no/such.yaml': No such file or directory");
 }
 
 }  // namespace
