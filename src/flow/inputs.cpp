@@ -104,15 +104,15 @@ Normalization normalization(const std::string& preset, std::int64_t channels) {
   fail("unknown normalization '{}' (known: {})", preset, fmt::join(normalization_presets(), ", "));
 }
 
-Inputs::Inputs(const ir::Graph& graph, const InputOptions& options)
-    : graph_(graph), options_(options) {
-  if (graph.inputs.empty()) fail("{}: the network has no input", graph.source);
+Inputs::Inputs(const ir::Graph& graph, const InputOptions& options) : options_(options) {
+  for (const ir::ValueId id : graph.inputs) values_.push_back(graph.value(id));
+  if (values_.empty()) fail("{}: the network has no input", graph.source);
   std::vector<std::string> plain;
   for (const std::string& word : options.paths) {
     const std::size_t equals = word.find('=');
     std::vector<std::string> names;
     bool named = false;
-    for (const ir::ValueId id : graph.inputs) names.push_back(graph.value(id).name);
+    for (const ir::Value& value : values_) names.push_back(value.name);
     if (equals != std::string::npos && !fs::exists(word)) {
       const std::string name = word.substr(0, equals);
       if (std::find(names.begin(), names.end(), name) == names.end()) {
@@ -124,14 +124,14 @@ Inputs::Inputs(const ir::Graph& graph, const InputOptions& options)
     }
     if (!named) plain.push_back(word);
   }
-  const auto is_named = [&](ir::ValueId id) { return named_.contains(graph.value(id).name); };
-  const auto free = std::find_if_not(graph.inputs.begin(), graph.inputs.end(), is_named);
-  if (free == graph.inputs.end()) {
+  const auto is_named = [&](const ir::Value& value) { return named_.contains(value.name); };
+  const auto free = std::find_if_not(values_.begin(), values_.end(), is_named);
+  if (free == values_.end()) {
     if (!plain.empty()) fail("--input {}: every input of the network is given by name", plain[0]);
     items_.push_back({"named arrays", "", -1});
     return;
   }
-  main_ = static_cast<std::size_t>(free - graph.inputs.begin());
+  main_ = static_cast<std::size_t>(free - values_.begin());
   const Shape& shape = main().shape;
   const std::int64_t channels = shape.size() == 4 ? shape[1] : 1;
   normalization_ = normalization(options.preset, channels);
@@ -160,7 +160,7 @@ Inputs::Inputs(const ir::Graph& graph, const InputOptions& options)
   }
 }
 
-const ir::Value& Inputs::main() const { return graph_.value(graph_.inputs[main_]); }
+const ir::Value& Inputs::main() const { return values_[main_]; }
 
 void Inputs::add_path(const std::string& path) {
   std::error_code error;
@@ -222,8 +222,8 @@ void Inputs::add_npy(const std::string& path) {
 
 std::vector<Tensor> Inputs::load(std::size_t index) const {
   std::vector<Tensor> tensors;
-  for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
-    const ir::Value& value = graph_.value(graph_.inputs[i]);
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const ir::Value& value = values_[i];
     if (const auto found = named_.find(value.name); found != named_.end()) {
       if (found->second.shape() != value.shape) {
         fail("--input {}: the array is {}, expected {}", value.name,

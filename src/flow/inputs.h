@@ -43,6 +43,7 @@ class Inputs {
  public:
   /// Looks at files (headers of .npy, names of pictures) without decoding pictures. InputError when
   /// something is missing or fits no input of the network.
+  /// The graph need not outlive this.
   Inputs(const ir::Graph& graph, const InputOptions& options);
 
   std::size_t size() const { return items_.size(); }
@@ -70,7 +71,7 @@ class Inputs {
   Tensor made_up(const ir::Value& value, int variant) const;
   const ir::Value& main() const;
 
-  const ir::Graph& graph_;
+  std::vector<ir::Value> values_;  ///< Of the graph's inputs.
   InputOptions options_;
   std::size_t main_ = 0;  ///< Position of the input that plain paths feed.
   std::map<std::string, Tensor> named_;

@@ -12,9 +12,9 @@ namespace {
 // Keys stay in the order written: readers and diffs like it.
 using Json = nlohmann::ordered_json;
 
-Json energy_json(const std::vector<EnergyPart>& parts) {
+Json energy_json(const std::vector<cost::Part>& parts) {
   Json list = Json::array();
-  for (const EnergyPart& part : parts) {
+  for (const cost::Part& part : parts) {
     list.push_back({{"component", part.component}, {"pj", part.picojoules}, {"dram", part.dram}});
   }
   return list;
@@ -42,7 +42,9 @@ Json layer_json(const LayerResult& layer) {
   json["compute_cycles"] = layer.compute_cycles;
   json["memory_cycles"] = layer.memory_cycles;
   json["tiles"] = layer.tiles;
-  json["checked_tiles"] = layer.checked_tiles;
+  json["checked"] = {{"tiles", layer.checked_tiles},
+                     {"sums", layer.checked_sums},
+                     {"outputs", layer.checked_outputs}};
   json["energy"] = energy_json(layer.energy);
   return json;
 }
@@ -124,6 +126,11 @@ Json layers_json(const RunResult& run) {
   return list;
 }
 
+std::string_view check_name(sim::CheckMode mode) {
+  if (mode == sim::CheckMode::off) return "off";
+  return mode == sim::CheckMode::full ? "full" : "sample";
+}
+
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -149,7 +156,7 @@ std::string to_json(const RunResult& run) {
              {{"description", run.input_description},
               {"procedural", run.procedural_input},
               {"count", run.inputs}}},
-            {"check", name_of(run.check)},
+            {"check", check_name(run.check)},
             {"seed", run.seed},
             {"answers", answers_json(run)},
             {"layers", layers_json(run)},
@@ -179,7 +186,7 @@ std::string to_csv(const RunResult& run) {
       const LayerResult& result = machine.layers[i];
       const sim::Stats& stats = result.stats;
       double chip = 0, dram = 0;
-      for (const EnergyPart& part : result.energy) (part.dram ? dram : chip) += part.picojoules;
+      for (const cost::Part& part : result.energy) (part.dram ? dram : chip) += part.picojoules;
       out += fmt::format("{},{},{},{},{:.6g},{:.6g},{},{},{},{},{},{}",
                          quoted(machine.spec.machine), quoted(layer.name), quoted(layer.kind),
                          layer.shape, layer.weight_density, layer.input_density, stats.cycles,

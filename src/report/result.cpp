@@ -2,21 +2,7 @@
 
 #include <algorithm>
 
-#include "base/error.h"
-
 namespace syncopate::report {
-
-std::string_view name_of(Check check) {
-  switch (check) {
-    case Check::off:
-      return "off";
-    case Check::sample:
-      return "sample";
-    case Check::full:
-      return "full";
-  }
-  broken("unknown check mode");
-}
 
 double MachineResult::seconds_per_input(std::int64_t inputs) const {
   if (inputs == 0) return 0;
@@ -32,7 +18,7 @@ double MachineResult::utilization() const {
 
 double MachineResult::energy_pj(bool with_dram) const {
   double sum = 0;
-  for (const EnergyPart& part : total.energy) {
+  for (const cost::Part& part : total.energy) {
     if (with_dram || !part.dram) sum += part.picojoules;
   }
   return sum;
@@ -50,9 +36,9 @@ double RunResult::fraction_same_top1() const {
   return static_cast<double>(same) / static_cast<double>(answers.size());
 }
 
-void add_energy(std::vector<EnergyPart>& total, const std::vector<EnergyPart>& parts) {
-  for (const EnergyPart& part : parts) {
-    const auto found = std::find_if(total.begin(), total.end(), [&](const EnergyPart& other) {
+void add_energy(std::vector<cost::Part>& total, const std::vector<cost::Part>& parts) {
+  for (const cost::Part& part : parts) {
+    const auto found = std::find_if(total.begin(), total.end(), [&](const cost::Part& other) {
       return other.component == part.component && other.dram == part.dram;
     });
     if (found == total.end()) {
@@ -70,6 +56,8 @@ void add(LayerResult& total, const LayerResult& part) {
   total.memory_cycles += part.memory_cycles;
   total.tiles += part.tiles;
   total.checked_tiles += part.checked_tiles;
+  total.checked_sums += part.checked_sums;
+  total.checked_outputs += part.checked_outputs;
 }
 
 double speedup(const MachineResult& machine, const MachineResult& base) {

@@ -5,19 +5,14 @@
 #include <vector>
 
 #include "arch/spec.h"
+#include "cost/energy.h"
+#include "sim/check.h"
 #include "sim/stats.h"
 
 // What a run found out, as plain values: no printing, no pointers into the pipeline. Printers for
 // terminals, JSON, CSV and HTML stand beside this file.
 
 namespace syncopate::report {
-
-/// Energy of one component group (arch::Action::component), summed over all inputs.
-struct EnergyPart {
-  std::string component;
-  double picojoules = 0;
-  bool dram = false;  ///< Off-chip; totals are given with and without it.
-};
 
 /// What a GCONV is, the same for every machine. Densities are averages over all inputs.
 struct NetworkLayer {
@@ -34,11 +29,13 @@ struct NetworkLayer {
 /// One GCONV on one machine, summed over all inputs.
 struct LayerResult {
   sim::Stats stats;
-  std::vector<EnergyPart> energy;
+  std::vector<cost::Part> energy;   ///< By component.
   std::int64_t compute_cycles = 0;  ///< Array busy.
   std::int64_t memory_cycles = 0;   ///< DMA busy.
   std::int64_t tiles = 0;
-  std::int64_t checked_tiles = 0;  ///< Replayed in the clocked engine and found equal.
+  std::int64_t checked_tiles = 0;    ///< Replayed in the clocked engine, every count equal.
+  std::int64_t checked_sums = 0;     ///< Partial sums compared with a plain evaluation.
+  std::int64_t checked_outputs = 0;  ///< Results compared with the fixed-point chain's.
 };
 
 /// One machine, summed over all inputs.
@@ -84,10 +81,6 @@ struct Phase {
   double seconds = 0;
 };
 
-/// How the clocked engine was used.
-enum class Check : std::uint8_t { off, sample, full };
-std::string_view name_of(Check check);
-
 struct RunResult {
   std::string command;     ///< As typed, for the record; may be empty.
   std::string model;       ///< Network name.
@@ -97,7 +90,7 @@ struct RunResult {
   std::string input_description;
   bool procedural_input = false;
   std::int64_t inputs = 0;  ///< Inferences all statistics are summed over.
-  Check check = Check::sample;
+  sim::CheckMode check = sim::CheckMode::sample;
   std::uint64_t seed = 1;
   std::vector<NetworkLayer> layers;
   std::vector<MachineResult> machines;
@@ -109,7 +102,7 @@ struct RunResult {
 };
 
 /// Sums parts by component, keeping first-seen order.
-void add_energy(std::vector<EnergyPart>& total, const std::vector<EnergyPart>& parts);
+void add_energy(std::vector<cost::Part>& total, const std::vector<cost::Part>& parts);
 /// Adds everything a LayerResult counts.
 void add(LayerResult& total, const LayerResult& part);
 /// Ratio of time per input, `base` over `machine`: above 1, `machine` is faster.

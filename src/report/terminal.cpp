@@ -183,7 +183,7 @@ std::string comparison(const RunResult& run, const TextStyle& style) {
   }
   rows.rule();
   rows.row("tiles checked", [&](const auto& m) {
-    return run.check == Check::off
+    return run.check == sim::CheckMode::off
                ? std::string("off")
                : fmt::format("{} of {}", grouped(m.total.checked_tiles), grouped(m.total.tiles));
   });

@@ -86,7 +86,7 @@ class LayerRows {
     cells.push_back({short_bytes(static_cast<double>(stats.dram_bytes())), tone, ""});
     if (has_energy()) {
       double energy = 0;
-      for (const EnergyPart& part : layer.energy) energy += part.picojoules;
+      for (const cost::Part& part : layer.energy) energy += part.picojoules;
       cells.push_back({short_energy(energy), tone, ""});
     }
     return cells;

@@ -64,7 +64,7 @@ function top_bar() {
 }
 
 function heading() {
-  const checked = machines.reduce((sum, m) => sum + m.total.checked_tiles, 0);
+  const checked = machines.reduce((sum, m) => sum + m.total.checked.tiles, 0);
   const chip = (text, kind) => h("span", { class: "chip " + (kind || "") }, text);
   return h("div", {}, top_bar(), h("h1", {}, run.model.name),
     h("p", { class: "sub" }, `Executed on ${machines.map((m) => m.name).join(", ")}. ${run.input.description}`),
