@@ -1,0 +1,118 @@
+# Bash completion for syncopate. Source it, or install it as
+# /usr/share/bash-completion/completions/syncopate. Names of accelerators, networks and memories come
+# from the program itself.
+
+_syncopate_list() {  # what `syncopate list ...` prints, without blanks
+  "${_syncopate_program:-syncopate}" list "$@" 2> /dev/null | tr -d ' '
+}
+
+_syncopate() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local _syncopate_program=${COMP_WORDS[0]}
+  local commands="run inspect list lower compile disasm prune quantize reproduce dram"
+  local model="--dim --seed" general="--help --verbose --color --threads"
+  local input="--input --limit --normalize --mean --std --scale --bgr"
+  local machine="--on --set --config --dram"
+  local command="" word index
+  COMPREPLY=()
+
+  for ((index = 1; index < COMP_CWORD; ++index)); do
+    word=${COMP_WORDS[index]}
+    if [[ " $commands " == *" $word "* ]]; then
+      command=$word
+      break
+    fi
+  done
+
+  # readline cuts words at '='; a completion of --option=value stands two words back
+  if [[ $previous == "=" && COMP_CWORD -ge 2 ]]; then
+    previous=${COMP_WORDS[COMP_CWORD - 2]}
+  elif [[ $current == "=" ]]; then
+    current=""
+  fi
+
+  case $previous in
+    --on)
+      # the last name of a comma-separated list, without those already there
+      local done="" names name
+      [[ $current == *,* ]] && done=${current%,*},
+      names=$(_syncopate_list --names)
+      for name in $names; do
+        [[ ",$done" == *",$name,"* ]] || COMPREPLY+=($(compgen -P "$done" -W "$name" -- "${current##*,}"))
+      done
+      compopt -o nospace 2> /dev/null
+      return
+      ;;
+    --params) COMPREPLY=($(compgen -W "$(_syncopate_list --names)" -- "$current")); return ;;
+    --check) COMPREPLY=($(compgen -W "full sample off" -- "$current")); return ;;
+    --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+    --bits) COMPREPLY=($(compgen -W "8 16" -- "$current")); return ;;
+    --method) COMPREPLY=($(compgen -W "coarse magnitude" -- "$current")); return ;;
+    --criterion) COMPREPLY=($(compgen -W "average max" -- "$current")); return ;;
+    --normalize) COMPREPLY=($(compgen -W "auto imagenet caffe signed unit raw" -- "$current")); return ;;
+    --dram)
+      if [[ $command != list ]]; then
+        COMPREPLY=($(compgen -W "$(_syncopate_list --dram)" -- "$current"))
+        return
+      fi
+      ;;
+    --set)
+      local names name
+      names=$(_syncopate_list --names)
+      COMPREPLY=($(compgen -S . -W "$names energy" -- "$current"))
+      compopt -o nospace 2> /dev/null
+      return
+      ;;
+    -i | --input | --config | --labels | --json | --csv | --report | -o | --output)
+      COMPREPLY=($(compgen -f -- "$current"))
+      compopt -o filenames 2> /dev/null
+      return
+      ;;
+    --data) COMPREPLY=($(compgen -d -- "$current")); compopt -o filenames 2> /dev/null; return ;;
+  esac
+
+  if [[ -z $command ]]; then
+    COMPREPLY=($(compgen -W "$commands --version $general" -- "$current"))
+    return
+  fi
+
+  if [[ $current == -* ]]; then
+    local options=$general
+    case $command in
+      run) options+=" $model $input $machine --bits --no-optimize --check --labels --json --csv --report --all-layers" ;;
+      inspect) options+=" $model --json --text" ;;
+      list) options+=" --names --params --networks --dram" ;;
+      lower) options+=" $model $input --output --quantized --no-optimize --bits" ;;
+      compile) options+=" $model $input $machine --bits --output" ;;
+      disasm) options+=" $model $input $machine --bits" ;;
+      prune) options+=" $model --output --density --method --criterion --block --layer --keep" ;;
+      quantize) options+=" $model $input --output" ;;
+      reproduce) options+=" --json --data" ;;
+    esac
+    COMPREPLY=($(compgen -W "$options" -- "$current"))
+    return
+  fi
+
+  case $command in
+    dram) COMPREPLY=($(compgen -W "$(_syncopate_list --dram)" -- "$current")) ;;
+    reproduce)
+      COMPREPLY=($(compgen -W "$("$_syncopate_program" reproduce 2> /dev/null | sed -n '3,$s/ .*//p')" -- "$current"))
+      ;;
+    list) ;;
+    *)
+      # networks: files, and zoo:NAME, of which readline completes what follows the colon
+      COMPREPLY=($(compgen -f -- "$current"))
+      if [[ $previous == ":" ]]; then
+        COMPREPLY=($(compgen -W "$(_syncopate_list --networks | sed 's/^zoo://')" -- "$current"))
+      elif [[ $current == ":" && $previous == zoo ]]; then
+        COMPREPLY=($(_syncopate_list --networks | sed 's/^zoo://'))
+      elif [[ zoo: == "$current"* ]]; then
+        COMPREPLY+=("zoo:")
+        compopt -o nospace 2> /dev/null
+      fi
+      compopt -o filenames 2> /dev/null
+      ;;
+  esac
+}
+
+complete -F _syncopate syncopate

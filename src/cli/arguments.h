@@ -1,0 +1,22 @@
+#pragma once
+
+#include <vector>
+
+#include "cli/options.h"
+#include "flow/inputs.h"
+#include "flow/model.h"
+#include "flow/run.h"
+
+namespace syncopate::cli {
+
+// From words of the command line to what the libraries take. InputError for words that do not fit.
+
+flow::ModelOptions to_model(const ModelArguments& arguments);
+flow::InputOptions to_input(const InputArguments& arguments);
+/// --config, then --set. Parameters without a machine's name go to every machine; those of "energy"
+/// to `energy`, where that is wanted.
+std::vector<flow::MachineRequest> to_machines(const MachineArguments& arguments,
+                                              Params* energy = nullptr);
+gconv::QuantizeOptions to_quantize(int bits);
+
+}  // namespace syncopate::cli

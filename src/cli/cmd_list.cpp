@@ -1,0 +1,94 @@
+#include <fmt/format.h>
+
+#include "accel/registry.h"
+#include "cli/commands.h"
+#include "report/format.h"
+#include "sim/memory.h"
+#include "zoo/networks.h"
+
+namespace syncopate::cli {
+namespace {
+
+using report::Table;
+using report::Tone;
+
+std::string names_text() {
+  std::string out;
+  for (const sim::Accelerator* accelerator : accel::all()) {
+    out += fmt::format("{}\n", accelerator->name);
+  }
+  return out;
+}
+
+std::string accelerators_text(const report::TextStyle& style) {
+  Table table;
+  table.add_column("accelerator", Table::Align::left);
+  table.add_column("array", Table::Align::right);
+  table.add_column("clock", Table::Align::right, 80);
+  table.add_column("peak", Table::Align::right, 90);
+  table.add_column("node", Table::Align::right, 70);
+  table.add_column("on chip", Table::Align::right, 60);
+  table.add_column("what it is", Table::Align::left, 95);
+  for (const sim::Accelerator* accelerator : accel::all()) {
+    const arch::Spec spec = accelerator->spec({});
+    std::int64_t bytes = 0;
+    for (const arch::Buffer& buffer : spec.buffers) bytes += buffer.bytes;
+    const double peak =
+        2e6 * static_cast<double>(spec.multipliers()) * static_cast<double>(spec.clock_mhz);
+    table.add_row({{spec.machine, Tone::strong, ""},
+                   {fmt::format("{} x {}", spec.lanes, spec.multipliers_per_lane), Tone::plain, ""},
+                   {fmt::format("{} MHz", spec.clock_mhz), Tone::plain, ""},
+                   {report::short_count(peak) + "OP/s", Tone::plain, ""},
+                   {fmt::format("{} nm", spec.node_nm), Tone::plain, ""},
+                   {report::short_bytes(static_cast<double>(bytes)), Tone::plain, ""},
+                   {spec.description, Tone::dim, ""}});
+  }
+  return table.render(style);
+}
+
+std::string params_text(const std::string& name, const report::TextStyle& style) {
+  const arch::Spec spec = accel::find(name).spec({});
+  std::string out = report::toned(spec.machine, Tone::strong, style);
+  out += fmt::format("  {}\n\n", spec.description);
+  Table table;
+  table.add_column("parameter", Table::Align::left);
+  table.add_column("default", Table::Align::right);
+  table.add_column("meaning", Table::Align::left);
+  for (const ParamInfo& param : spec.params) {
+    table.add_row({{param.name, Tone::strong, ""},
+                   {param.default_value, Tone::plain, ""},
+                   {param.help, Tone::dim, ""}});
+  }
+  return out + table.render(style);
+}
+
+std::string words(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += fmt::format("  {}\n", name);
+  return out;
+}
+
+std::vector<std::string> network_names() {
+  std::vector<std::string> names;
+  for (const zoo::Entry& entry : zoo::networks())
+    names.push_back(fmt::format("zoo:{}", entry.name));
+  return names;
+}
+
+}  // namespace
+
+void list_command(const ListArguments& arguments, Console& console) {
+  const report::TextStyle& style = console.style();
+  if (arguments.names) return console.print(names_text());
+  if (!arguments.params.empty()) return console.print(params_text(arguments.params, style));
+  if (arguments.networks) return console.print(words(network_names()));
+  if (arguments.dram) return console.print(words(sim::memory_presets()));
+  std::string out = accelerators_text(style);
+  out += report::toned("\nnetworks with made-up weights\n", Tone::strong, style);
+  out += words(network_names());
+  out += report::toned("\nmemories\n", Tone::strong, style);
+  out += words(sim::memory_presets());
+  console.print(out);
+}
+
+}  // namespace syncopate::cli

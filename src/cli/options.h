@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace syncopate::cli {
+
+// What each command was told, straight from the command line. `parse.cpp` fills these in; the
+// commands never see the parser.
+
+/// Options every command has.
+struct GlobalOptions {
+  int verbose = 0;             ///< -v once: phases and timings; twice: details.
+  std::string color = "auto";  ///< auto, always, never.
+  int threads = 0;             ///< 0: all.
+};
+
+/// MODEL and how to load it.
+struct ModelArguments {
+  std::string model;
+  std::vector<std::string> dims;  ///< "name=value".
+  std::uint64_t seed = 1;
+};
+
+/// Inputs and their normalization.
+struct InputArguments {
+  std::vector<std::string> paths;
+  std::string normalize = "auto";
+  std::vector<double> mean, deviation;
+  double scale = 0;  ///< 0: as the preset says.
+  bool bgr = false;
+  std::int64_t limit = 0;
+};
+
+/// Machines and what is changed about them.
+struct MachineArguments {
+  std::vector<std::string> names;
+  std::vector<std::string> set;  ///< "machine.key=value" or "key=value" for all.
+  std::string config;            ///< YAML file of parameters.
+  std::string dram;
+};
+
+struct RunArguments {
+  ModelArguments model;
+  InputArguments input;
+  MachineArguments machines;
+  std::string check = "sample";
+  int bits = 16;
+  bool no_optimize = false;
+  std::string labels;
+  std::string json, csv, html;
+  bool all_layers = false;
+};
+
+struct InspectArguments {
+  ModelArguments model;
+  bool json = false;
+  bool text = false;
+};
+
+struct ListArguments {
+  bool names = false;  ///< Accelerator names alone, for scripts and completion.
+  std::string params;  ///< Accelerator whose parameters are shown.
+  bool networks = false, dram = false;
+};
+
+struct LowerArguments {
+  ModelArguments model;
+  InputArguments input;
+  std::string output;
+  bool quantized = false;
+  bool no_optimize = false;
+  int bits = 16;
+};
+
+struct CompileArguments {
+  ModelArguments model;
+  InputArguments input;
+  MachineArguments machines;
+  int bits = 16;
+  std::string output;
+};
+
+struct DisasmArguments {
+  ModelArguments model;
+  InputArguments input;
+  MachineArguments machines;
+  int bits = 16;
+};
+
+struct PruneArguments {
+  ModelArguments model;
+  std::string output;
+  double density = 0.2;
+  std::string method = "coarse";
+  std::string criterion = "average";
+  std::vector<std::string> layer_density;  ///< "node=density".
+  std::vector<std::string> keep;
+  std::string block;  ///< "inputs,outputs,height,width" of convolutions.
+};
+
+struct QuantizeArguments {
+  ModelArguments model;
+  InputArguments input;
+  std::string output;
+};
+
+struct ReproduceArguments {
+  std::string paper;
+  std::string json;
+  std::string data;
+};
+
+struct DramArguments {
+  std::vector<std::string> presets;
+};
+
+}  // namespace syncopate::cli

@@ -1,0 +1,363 @@
+#include "cli/parse.h"
+
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "base/params.h"
+#include "cli/commands.h"
+
+namespace syncopate::cli {
+namespace {
+
+using CLI::App;
+
+constexpr const char* kVersion = "syncopate 0.1.0";
+
+/// Everything commands are told; lives as long as the parser.
+struct Arguments {
+  GlobalOptions global;
+  RunArguments run;
+  InspectArguments inspect;
+  ListArguments list;
+  LowerArguments lower;
+  CompileArguments compile;
+  DisasmArguments disasm;
+  PruneArguments prune;
+  QuantizeArguments quantize;
+  ReproduceArguments reproduce;
+  DramArguments dram;
+};
+
+void add_model(App& app, ModelArguments& model) {
+  app.add_option("MODEL", model.model, "ONNX file, or zoo:NAME for a made-up network")
+      ->required()
+      ->type_name("");
+  app.add_option("--dim", model.dims, "Extent of a symbolic dimension, e.g. batch=1")
+      ->type_name("NAME=N")
+      ->group("Model");
+  app.add_option("--seed", model.seed, "Seed of made-up weights and of sampling [1]")
+      ->type_name("N")
+      ->group("Model");
+}
+
+void add_input(App& app, InputArguments& input) {
+  const auto option = [&](auto* made, const char* type) {
+    return made->type_name(type)->group("Input");
+  };
+  option(app.add_option("-i,--input", input.paths,
+                        ".npy, PNG or JPEG, or a folder of these; NAME=FILE.npy where a network "
+                        "has several inputs. Default: a procedural picture"),
+         "FILE");
+  option(app.add_option("--limit", input.limit, "Use at most N inputs"), "N")
+      ->check(CLI::NonNegativeNumber);
+  option(app.add_option("--normalize", input.normalize,
+                        "auto, imagenet, caffe, signed, unit or raw [auto]"),
+         "HOW");
+  option(app.add_option("--mean", input.mean, "Subtracted per channel, after --scale"), "A,B,C")
+      ->delimiter(',');
+  option(app.add_option("--std", input.deviation, "Divided by per channel"), "A,B,C")
+      ->delimiter(',');
+  option(app.add_option("--scale", input.scale, "Factor on 0..255 samples, before --mean"), "X");
+  app.add_flag("--bgr", input.bgr, "Channels in blue, green, red order")->group("Input");
+}
+
+void add_bits(App& app, int& bits, const char* text) {
+  app.add_option("--bits", bits, text)
+      ->type_name("8|16")
+      ->check(CLI::IsMember({8, 16}))
+      ->group("Network");
+}
+
+void add_machines(App& app, MachineArguments& machines) {
+  app.add_option("--on", machines.names, "Accelerators, separated by commas (see `syncopate list`)")
+      ->required()
+      ->delimiter(',')
+      ->type_name("A[,B...]");
+  app.add_option("--set", machines.set,
+                 "Change a parameter of one machine, or of all (see `syncopate list --params A`)")
+      ->type_name("[A.]KEY=VALUE")
+      ->group("Machine");
+  app.add_option("--config", machines.config, "YAML file of such parameters")
+      ->type_name("FILE")
+      ->group("Machine");
+  app.add_option("--dram", machines.dram,
+                 "Memory preset for all machines (see `syncopate list "
+                 "--dram`)")
+      ->type_name("PRESET")
+      ->group("Machine");
+}
+
+void add_run(App& root, RunArguments& run) {
+  App& app = *root.add_subcommand("run",
+                                  "Execute a network on accelerators and say where the time "
+                                  "goes");
+  add_model(app, run.model);
+  add_machines(app, run.machines);
+  add_input(app, run.input);
+  add_bits(app, run.bits, "Width of weights and activations [16]");
+  app.add_flag("--no-optimize", run.no_optimize, "Execute the chain as lowered, without fusion")
+      ->group("Network");
+  app.add_option("--check", run.check,
+                 "Replay tiles in the clocked engine: full, sample or off [sample]")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"full", "sample", "off"}));
+  app.add_option("--labels", run.labels, "Class names, one per line")
+      ->type_name("FILE")
+      ->group("Output");
+  app.add_option("--json", run.json, "Write everything as JSON ('-': standard output)")
+      ->type_name("FILE")
+      ->group("Output");
+  app.add_option("--csv", run.csv, "Write a row per machine and layer")
+      ->type_name("FILE")
+      ->group("Output");
+  app.add_option("--report", run.html, "Write a page with plots")
+      ->type_name("FILE.html")
+      ->group("Output");
+  app.add_flag("--all-layers", run.all_layers, "Print every layer, however many there are")
+      ->group("Output");
+  app.footer(
+      "Examples:\n"
+      "  syncopate run net.onnx --on diannao\n"
+      "  syncopate run net.onnx --on diannao,cambricon_x,cambricon_s --input cat.png --report "
+      "out.html\n"
+      "  syncopate run zoo:vgg16 --on cambricon_s --dram ddr4-2400 --check off --json - | jq\n"
+      "  syncopate run net.onnx --on cambricon_s --set cambricon_s.Tn=32 --input pictures/ --limit "
+      "10");
+}
+
+void add_inspect(App& root, InspectArguments& inspect) {
+  App& app = *root.add_subcommand("inspect", "Show a network's layers, work, parameters, sparsity");
+  add_model(app, inspect.model);
+  app.add_flag("--json", inspect.json, "As JSON");
+  app.add_flag("--text", inspect.text, "The graph in text form, one line per operator");
+  app.footer("Examples:\n  syncopate inspect net.onnx\n  syncopate inspect zoo:resnet50 --json");
+}
+
+void add_list(App& root, ListArguments& list) {
+  App& app = *root.add_subcommand("list", "Show accelerators, networks and memories");
+  app.add_flag("--names", list.names, "Accelerator names alone, one per line");
+  app.add_option("--params", list.params, "The parameters of one accelerator")->type_name("A");
+  app.add_flag("--networks", list.networks, "Networks with made-up weights, for zoo:NAME");
+  app.add_flag("--dram", list.dram, "Memory presets, for --dram");
+  app.footer("Examples:\n  syncopate list\n  syncopate list --params cambricon_s");
+}
+
+void add_lower(App& root, LowerArguments& lower) {
+  App& app = *root.add_subcommand("lower", "Show a network as a chain of general convolutions");
+  add_model(app, lower.model);
+  add_input(app, lower.input);
+  app.add_option("-o,--output", lower.output, "File instead of standard output")->type_name("FILE");
+  app.add_flag("--quantized", lower.quantized, "In fixed point, calibrated on the input")
+      ->group("Network");
+  app.add_flag("--no-optimize", lower.no_optimize, "As lowered, without fusion")->group("Network");
+  add_bits(app, lower.bits, "Width with --quantized [16]");
+  app.footer(
+      "Examples:\n  syncopate lower net.onnx\n  syncopate lower net.onnx --quantized -o "
+      "net.chain");
+}
+
+void add_compile(App& root, CompileArguments& compile) {
+  App& app = *root.add_subcommand("compile", "Compile a network for one accelerator");
+  add_model(app, compile.model);
+  add_machines(app, compile.machines);
+  add_input(app, compile.input);
+  add_bits(app, compile.bits, "Width of weights and activations [16]");
+  app.add_option("-o,--output", compile.output, "Program file")->required()->type_name("FILE.syp");
+  app.footer("Example:\n  syncopate compile net.onnx --on cambricon_s -o net.syp");
+}
+
+void add_disasm(App& root, DisasmArguments& disasm) {
+  App& app = *root.add_subcommand("disasm", "Show a program's instructions");
+  add_model(app, disasm.model);
+  add_machines(app, disasm.machines);
+  app.get_option("MODEL")->description("Program file (.syp), or a network to compile first");
+  app.get_option("--on")->required(false);
+  add_input(app, disasm.input);
+  add_bits(app, disasm.bits, "Width of weights and activations [16]");
+  app.footer("Examples:\n  syncopate disasm net.syp\n  syncopate disasm net.onnx --on diannao");
+}
+
+void add_prune(App& root, PruneArguments& prune) {
+  App& app = *root.add_subcommand("prune", "Remove weights in one shot, without training");
+  add_model(app, prune.model);
+  app.add_option("-o,--output", prune.output, "Pruned network")->required()->type_name("FILE.onnx");
+  app.add_option("-d,--density", prune.density, "Fraction of weights kept in each layer [0.2]")
+      ->type_name("D");
+  app.add_option("--method", prune.method, "coarse (blocks) or magnitude (single weights) [coarse]")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"coarse", "magnitude"}));
+  app.add_option("--criterion", prune.criterion, "How a block is judged: average or max [average]")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"average", "max"}));
+  app.add_option("--block", prune.block,
+                 "Block of convolutions: inputs,outputs,height,width [1,16,1,1]")
+      ->type_name("A,B,C,D");
+  app.add_option("--layer", prune.layer_density, "Another density for one layer")
+      ->type_name("NODE=D");
+  app.add_option("--keep", prune.keep, "Leave a layer dense")->type_name("NODE");
+  app.footer(
+      "Examples:\n  syncopate prune net.onnx -o sparse.onnx --density 0.3\n"
+      "  syncopate prune net.onnx -o sparse.onnx -d 0.1 --method magnitude --keep conv1");
+}
+
+void add_quantize(App& root, QuantizeArguments& quantize) {
+  App& app = *root.add_subcommand("quantize",
+                                  "Write a network with quantized weights and "
+                                  "activations (QDQ)");
+  add_model(app, quantize.model);
+  add_input(app, quantize.input);
+  app.add_option("-o,--output", quantize.output, "Quantized network")
+      ->required()
+      ->type_name("FILE.onnx");
+  app.footer("Example:\n  syncopate quantize net.onnx --input pictures/ -o net_int8.onnx");
+}
+
+void add_dram(App& root, DramArguments& dram) {
+  App& app = *root.add_subcommand("dram",
+                                  "Measure memory presets: latency and bandwidth by access "
+                                  "pattern");
+  app.add_option("PRESET", dram.presets, "Presets; without one, all")->type_name("");
+  app.footer("Example:\n  syncopate dram ddr4-2400 lpddr4-3200");
+}
+
+void add_global(App& app, GlobalOptions& global) {
+  app.add_flag("-v,--verbose", global.verbose, "Say more (twice: even more)")->group("General");
+  app.add_option("--color", global.color, "auto, always or never [auto]")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->group("General");
+  app.add_option("--threads", global.threads, "Threads to use [all]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024))
+      ->group("General");
+}
+
+/// Names a user could have meant: long options of the command, or the commands.
+std::vector<std::string> known_words(const App& app, bool options) {
+  std::vector<std::string> words;
+  if (options) {
+    for (const CLI::Option* option : app.get_options()) {
+      for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
+    }
+  } else {
+    for (const App* command : app.get_subcommands([](const App*) { return true; })) {
+      words.push_back(command->get_name());
+    }
+  }
+  return words;
+}
+
+/// The command in effect, or the root.
+const App& chosen(const App& root) {
+  const auto used = root.get_subcommands();
+  return used.empty() ? root : *used.front();
+}
+
+[[noreturn]] void refuse_word(const App& root, const std::string& word) {
+  const App& app = chosen(root);
+  const bool option = word.starts_with('-') && word.size() > 1;
+  const std::string help =
+      &app == &root ? "syncopate --help" : fmt::format("syncopate {} --help", app.get_name());
+  const std::string stem = word.substr(0, word.find('='));
+  const std::string guess = nearest(stem, known_words(app, option));
+  const char* what = option ? "option" : &app == &root ? "command" : "argument";
+  if (!guess.empty() && (option || &app == &root)) {
+    fail("unknown {} '{}'; did you mean '{}'? (see `{}`)", what, word, guess, help);
+  }
+  fail("{} {} '{}' (see `{}`)", option || &app == &root ? "unknown" : "unexpected", what, word,
+       help);
+}
+
+[[noreturn]] void refuse(const App& root, const CLI::ParseError& error) {
+  // An unknown word explains a missing one, so it is named first.
+  for (const std::string& word : root.remaining(true)) {
+    if (word != "--") refuse_word(root, word);
+  }
+  const App& app = chosen(root);
+  const std::string help =
+      &app == &root ? "syncopate --help" : fmt::format("syncopate {} --help", app.get_name());
+  std::string text = error.what();
+  for (char& c : text) {
+    if (c == '\n') c = ' ';
+  }
+  fail("{} (see `{}`)", text, help);
+}
+
+std::string joined(int argc, const char* const* argv) {
+  std::string line = "syncopate";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain =
+        !word.empty() && word.find_first_of(" '\"\\$`<>|&;()*?!#~") == std::string::npos;
+    line += ' ';
+    if (plain) {
+      line += word;
+    } else {
+      line += '\'';
+      for (const char c : word) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+      line += '\'';
+    }
+  }
+  return line;
+}
+
+}  // namespace
+
+Invocation parse(int argc, const char* const* argv) {
+  auto arguments = std::make_shared<Arguments>();
+  App root(
+      "Skip the zeros, keep the beat: runs sparse networks on accelerators, cycle by cycle, and "
+      "says where time and energy go.",
+      "syncopate");
+  root.set_version_flag("--version", kVersion);
+  root.get_formatter()->column_width(34);
+  root.require_subcommand(1);
+  root.fallthrough();
+  add_global(root, arguments->global);
+  add_run(root, arguments->run);
+  add_inspect(root, arguments->inspect);
+  add_list(root, arguments->list);
+  add_lower(root, arguments->lower);
+  add_compile(root, arguments->compile);
+  add_disasm(root, arguments->disasm);
+  add_prune(root, arguments->prune);
+  add_quantize(root, arguments->quantize);
+  add_dram(root, arguments->dram);
+  root.footer(
+      "Examples:\n  syncopate run net.onnx --on diannao --report out.html\n  syncopate list\n"
+      "`syncopate COMMAND --help` says more.");
+
+  Invocation result;
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    result.text = chosen(root).help();
+    return result;
+  } catch (const CLI::CallForAllHelp&) {
+    result.text = root.help("", CLI::AppFormatMode::All);
+    return result;
+  } catch (const CLI::CallForVersion&) {
+    result.text = std::string(kVersion) + "\n";
+    return result;
+  } catch (const CLI::ParseError& error) {
+    refuse(root, error);
+  }
+
+  result.global = arguments->global;
+  const std::string name = chosen(root).get_name();
+  const std::string line = joined(argc, argv);
+  result.execute = [arguments, name, line](Console& console) {
+    if (name == "run") run_command(arguments->run, line, console);
+    if (name == "inspect") inspect_command(arguments->inspect, console);
+    if (name == "list") list_command(arguments->list, console);
+    if (name == "lower") lower_command(arguments->lower, console);
+    if (name == "compile") compile_command(arguments->compile, console);
+    if (name == "disasm") disasm_command(arguments->disasm, console);
+    if (name == "prune") prune_command(arguments->prune, console);
+    if (name == "quantize") quantize_command(arguments->quantize, console);
+    if (name == "dram") dram_command(arguments->dram, console);
+  };
+  return result;
+}
+
+}  // namespace syncopate::cli
