@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report/table.h"
+
+namespace syncopate::reproduce {
+
+/// A table of results. Numbers are kept beside their text so that JSON has full precision.
+struct Cell {
+  std::string text;
+  double value = 0;
+  bool numeric = false;
+};
+struct ResultTable {
+  std::string title;
+  std::vector<std::string> columns;
+  std::vector<std::vector<Cell>> rows;
+  std::vector<std::string> notes;  ///< Shown below; each one sentence or two.
+};
+
+/// What reproducing a paper gave.
+struct Outcome {
+  std::string paper;
+  std::vector<std::string> notes;  ///< What is made up, what cannot be compared; shown first.
+  std::vector<ResultTable> tables;
+};
+
+struct Options {
+  std::string data;  ///< Folder of real networks; empty: none, only synthetic ones.
+};
+
+/// Called as work goes on, with what is being done.
+using Watch = std::function<void(const std::string& step)>;
+
+/// The contract of a folder under src/reproduce/: one value named `paper` in paper.cpp, found by
+/// CMake.
+struct Paper {
+  std::string_view name;     ///< As typed: `syncopate reproduce NAME`.
+  std::string_view summary;  ///< One line.
+  Outcome (*run)(const Options& options, const Watch& watch);
+};
+
+/// Every paper found when the project was configured.
+const std::vector<const Paper*>& all();
+/// By name; InputError with the nearest name when there is none.
+const Paper& find(std::string_view name);
+
+/// A cell of words.
+Cell words(std::string text);
+/// A number with so many decimals, and what follows it.
+Cell number(double value, int decimals, std::string_view unit = "");
+
+/// Notes and tables as terminal text.
+std::string to_text(const Outcome& outcome, const report::TextStyle& style);
+/// As one JSON object: paper, notes, tables with title, columns, rows (numbers as numbers), notes.
+std::string to_json(const Outcome& outcome);
+
+}  // namespace syncopate::reproduce
