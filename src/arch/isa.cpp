@@ -140,11 +140,17 @@ Instruction InstructionSet::encode(std::string_view mnemonic,
 }
 
 Decoded InstructionSet::decode(const Instruction& instruction) const {
+  Decoded result;
+  decode(instruction, result);
+  return result;
+}
+
+void InstructionSet::decode(const Instruction& instruction, Decoded& result) const {
   Wide bits = wide(instruction);
   const int index = by_opcode_[static_cast<std::size_t>(bits & 0xff)];
   if (index < 0) fail("{}: unknown opcode {}", machine_, instruction.low & 0xff);
-  Decoded result{&formats_[static_cast<std::size_t>(index)], {}};
-  result.values.reserve(result.format->fields.size());
+  result.format = &formats_[static_cast<std::size_t>(index)];
+  result.values.clear();
   bits >>= kOpcodeBits;
   for (const Field& field : result.format->fields) {
     result.values.push_back(extend(field, static_cast<std::uint64_t>(bits) & mask(field)));
@@ -153,7 +159,6 @@ Decoded InstructionSet::decode(const Instruction& instruction) const {
   if (bits != 0) {
     fail("{} instruction '{}': bits set beyond the last field", machine_, result.format->mnemonic);
   }
-  return result;
 }
 
 std::string InstructionSet::disassemble(const Instruction& instruction) const {

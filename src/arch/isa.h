@@ -62,6 +62,8 @@ class InstructionSet {
   Instruction encode(std::string_view mnemonic, std::span<const std::int64_t> values) const;
   /// InputError for an unknown opcode, or bits set beyond the last field.
   Decoded decode(const Instruction& instruction) const;
+  /// The same into an object that is used again and again, without allocating.
+  void decode(const Instruction& instruction, Decoded& result) const;
   /// "conv  out=0:16 in=0:256 first=1"; InputError as decode.
   std::string disassemble(const Instruction& instruction) const;
   /// Inverse of disassemble; fields left out are 0. InputError for anything malformed.

@@ -1,6 +1,5 @@
 #include "array/bit_counter.h"
 
-#include <algorithm>
 #include <bit>
 
 #include "base/simd.h"
@@ -8,17 +7,26 @@
 namespace syncopate::array {
 namespace {
 
-/// plane, carry = half adder of both; returns whether any carry is left.
-SYNCOPATE_MULTIVERSION bool half_add(std::uint64_t* plane, std::uint64_t* carry,
-                                     std::int64_t words) {
-  std::uint64_t any = 0;
+/// Adds rows to bit-sliced counts: pairs of rows meet in a full adder, whose carries ripple up.
+/// `planes` are enough for all counts.
+SYNCOPATE_MULTIVERSION void add_rows(std::uint64_t* data, std::int64_t planes, std::int64_t words,
+                                     const std::uint64_t* rows, std::int64_t count) {
   for (std::int64_t w = 0; w < words; ++w) {
-    const std::uint64_t both = plane[w] & carry[w];
-    plane[w] ^= carry[w];
-    carry[w] = both;
-    any |= both;
+    std::uint64_t ones = data[w];
+    for (std::int64_t r = 0; r < count; r += 2) {
+      const std::uint64_t a = rows[r * words + w];
+      const std::uint64_t b = r + 1 < count ? rows[(r + 1) * words + w] : 0;
+      const std::uint64_t half = a ^ b;
+      std::uint64_t carry = (a & b) | (half & ones);
+      ones ^= half;
+      for (std::int64_t j = 1; j < planes && carry != 0; ++j) {
+        const std::uint64_t plane = data[j * words + w];
+        data[j * words + w] = plane ^ carry;
+        carry &= plane;
+      }
+    }
+    data[w] = ones;
   }
-  return any != 0;
 }
 
 SYNCOPATE_MULTIVERSION std::int64_t dot_planes(const std::uint64_t* a, std::int64_t planes_a,
@@ -60,20 +68,13 @@ void BitCounter::reset(std::int64_t words) {
   planes_ = 0;
   rows_ = 0;
   data_.clear();
-  carry_.resize(static_cast<std::size_t>(words));
 }
 
-void BitCounter::add(const std::uint64_t* row) {
-  ++rows_;
-  // A new plane begins when the number of rows reaches a power of two: counts may need its bit.
-  if (std::has_single_bit(static_cast<std::uint64_t>(rows_))) {
-    ++planes_;
-    data_.resize(static_cast<std::size_t>(planes_ * words_), 0);
-  }
-  std::copy_n(row, words_, carry_.data());
-  for (std::int64_t j = 0; j < planes_; ++j) {
-    if (!half_add(data_.data() + j * words_, carry_.data(), words_)) break;
-  }
+void BitCounter::add(const std::uint64_t* rows, std::int64_t count) {
+  rows_ += count;
+  planes_ = std::bit_width(static_cast<std::uint64_t>(rows_));
+  data_.resize(static_cast<std::size_t>(planes_ * words_), 0);
+  if (planes_ > 0) add_rows(data_.data(), planes_, words_, rows, count);
 }
 
 std::int64_t dot(std::span<const std::uint64_t> a, std::span<const std::uint64_t> b,

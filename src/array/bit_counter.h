@@ -14,7 +14,8 @@ class BitCounter {
   explicit BitCounter(std::int64_t words = 0) { reset(words); }
   /// Forgets all rows.
   void reset(std::int64_t words);
-  void add(const std::uint64_t* row);
+  /// Adds `count` rows that lie one after another.
+  void add(const std::uint64_t* rows, std::int64_t count = 1);
 
   /// Plane j: bit j of the counts.
   std::int64_t planes() const { return planes_; }
@@ -28,7 +29,6 @@ class BitCounter {
   std::int64_t planes_ = 0;
   std::int64_t rows_ = 0;
   std::vector<std::uint64_t> data_;
-  std::vector<std::uint64_t> carry_;
 };
 
 /// Sum over columns of the product of two counts, given as bit-sliced planes of `words` words each,

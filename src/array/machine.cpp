@@ -102,10 +102,36 @@ std::vector<sim::Tile> ArrayMachine::tiles(const sim::Program& program, std::siz
   return decode_tiles(*traits_.isa, program, layer);
 }
 
-sim::TileResult ArrayMachine::start(const sim::Tile& tile) const {
-  sim::TileResult result{{}, tile.loads, tile.stores};
+sim::TileResult ArrayMachine::start(std::vector<sim::Transfer> loads,
+                                    std::vector<sim::Transfer> stores) const {
+  sim::TileResult result{{}, std::move(loads), std::move(stores)};
   result.stats.actions.assign(spec_.actions.size(), 0);
   return result;
+}
+
+/// Gives neuron transfers their true sizes; NBin holds neurons uncompressed.
+void ArrayMachine::book_compressed(const sim::LayerData& data, const map::TileBox& box,
+                                   const Sizes& sizes, sim::TileResult& result) const {
+  const map::Loops& loops = data.loops();
+  sim::Stats& stats = result.stats;
+  thread_local std::vector<Piece> pieces;
+  pieces.clear();
+  if (box.load_neurons) {
+    input_pieces(loops, box, pieces);
+    const bool two = loops.kind == map::WorkKind::elementwise && data.gconv().kernel.has_value();
+    for (std::size_t i = 0; i < pieces.size() * (two ? 2 : 1); ++i) {
+      const Piece& piece = pieces[i % pieces.size()];
+      tally(stats, Act::neuron_write, ceil_div(piece.elements(), spec_.multipliers_per_lane));
+      shrink(result.loads[i], i < pieces.size() ? sizes.input(piece) : sizes.second(piece));
+    }
+  }
+  if (!box.last) return;
+  pieces.clear();
+  output_pieces(loops, box, pieces);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    tally(stats, Act::encode, pieces[i].elements());
+    shrink(result.stores[i], sizes.output(pieces[i]));
+  }
 }
 
 /// What is the same on all array machines: required pairs, partial sums, DMA, pipeline fill.
@@ -120,26 +146,13 @@ void ArrayMachine::add_envelope(const sim::LayerData& data, const map::TileBox& 
   if (!box.first) tally(stats, Act::sum_read, rows);
   if (box.last) tally(stats, Act::sum_read, rows);  // Drained to the DMA.
 
-  std::vector<Piece> pieces;
-  std::size_t load = 0;
-  if (box.load_neurons) {
-    input_pieces(loops, box, pieces);
-    const bool two = loops.kind == map::WorkKind::elementwise && data.gconv().kernel.has_value();
-    for (int operand = 0; operand < (two ? 2 : 1); ++operand) {
-      for (const Piece& piece : pieces) {
-        tally(stats, Act::neuron_write, ceil_div(piece.elements(), spec_.multipliers_per_lane));
-        sim::Transfer& transfer = result.loads[load++];
-        if (!sizes.bitmap()) continue;
-        shrink(transfer, operand == 0 ? sizes.input(piece) : sizes.second(piece));
-      }
-    }
-  }
-  if (box.last && sizes.bitmap()) {
-    pieces.clear();
-    output_pieces(loops, box, pieces);
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-      tally(stats, Act::encode, pieces[i].elements());
-      shrink(result.stores[i], sizes.output(pieces[i]));
+  if (sizes.bitmap()) {
+    book_compressed(data, box, sizes, result);
+  } else {
+    for (const sim::Transfer& load : result.loads) {
+      if (load.stream != sim::Stream::neurons) continue;
+      tally(stats, Act::neuron_write,
+            ceil_div(load.bytes / kNeuronBytes, spec_.multipliers_per_lane));
     }
   }
   const std::int64_t row_bytes = spec_.word_bits * spec_.multipliers_per_lane / 8;
@@ -155,11 +168,13 @@ void ArrayMachine::add_envelope(const sim::LayerData& data, const map::TileBox& 
 
 std::vector<sim::TileResult> ArrayMachine::count(const sim::Program& program, std::size_t layer,
                                                  const sim::LayerData& data) const {
-  const std::vector<sim::Tile> tiles = this->tiles(program, layer);
+  std::vector<sim::Tile> tiles = this->tiles(program, layer);
   std::vector<sim::TileResult> results(tiles.size());
   using Range = tbb::blocked_range<std::size_t>;
   tbb::parallel_for(Range(0, tiles.size(), 64), [&](const Range& range) {
-    for (std::size_t i = range.begin(); i < range.end(); ++i) results[i] = start(tiles[i]);
+    for (std::size_t i = range.begin(); i < range.end(); ++i) {
+      results[i] = start(std::move(tiles[i].loads), std::move(tiles[i].stores));
+    }
   });
   if (data.loops().kind == map::WorkKind::conv) {
     engine_->count(data, decode_layer(*traits_.isa, program, layer), tiles, results);
@@ -184,7 +199,7 @@ sim::ClockedTile ArrayMachine::clock(const sim::Program& program, std::size_t la
                                      const sim::Tile& tile, const sim::LayerData& data) const {
   const DecodedLayer config = decode_layer(*traits_.isa, program, layer);
   const map::TileBox& box = tile.box;
-  sim::ClockedTile clocked{start(tile), {}};
+  sim::ClockedTile clocked{start(tile.loads, tile.stores), {}};
   clocked.sums.assign(static_cast<std::size_t>(box.pixels() * (box.out1 - box.out0)), 0);
   std::vector<std::byte> synapses, index, table;
   if (config.loops.weights && config.loops.kind != map::WorkKind::elementwise) {

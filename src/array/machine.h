@@ -57,7 +57,9 @@ class ArrayMachine : public sim::Machine {
   class Sizes;
   void add_envelope(const sim::LayerData& data, const map::TileBox& box, const Sizes& sizes,
                     sim::TileResult& result) const;
-  sim::TileResult start(const sim::Tile& tile) const;
+  void book_compressed(const sim::LayerData& data, const map::TileBox& box, const Sizes& sizes,
+                       sim::TileResult& result) const;
+  sim::TileResult start(std::vector<sim::Transfer> loads, std::vector<sim::Transfer> stores) const;
 
   arch::Spec spec_;
   MachineTraits traits_;

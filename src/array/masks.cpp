@@ -46,7 +46,7 @@ void LaneMasks::build(const sim::LayerData& data, std::int64_t entry, const Visi
     }
   }
   BitCounter counter(words_);
-  for (std::int64_t lane = 0; lane < outs; ++lane) counter.add(rows.data() + lane * words_);
+  counter.add(rows.data(), outs);
   std::uint64_t* to = data_.data() + entry * planes_ * words_;
   std::copy_n(counter.plane(0), counter.planes() * words_, to);
   if (visit) visit(entry, rows, words_);
@@ -69,8 +69,8 @@ void PixelMasks::load(const sim::LayerData& data, const map::TileBox& box, std::
   for (std::int64_t pixel = 0; pixel < pixels_; ++pixel) {
     std::uint64_t* row = rows_.data() + pixel * words;
     patches.bits(pixel, {row, static_cast<std::size_t>(words)});
-    counter_.add(row);
   }
+  counter_.add(rows_.data(), pixels_);
 }
 
 void for_each_operand_block(const sim::LayerData& data, const map::Tiling& tiling,

@@ -4,22 +4,6 @@
 
 namespace syncopate::array {
 
-void append_bits(const std::uint64_t* from, std::int64_t begin, std::int64_t count,
-                 std::uint64_t* to, std::int64_t at) {
-  for (std::int64_t done = 0; done < count; done += 64) {
-    const std::int64_t take = std::min<std::int64_t>(64, count - done);
-    const std::int64_t source = begin + done, target = at + done;
-    const auto down = static_cast<unsigned>(source % 64), up = static_cast<unsigned>(target % 64);
-    std::uint64_t word = from[source / 64] >> down;
-    if (down != 0 && down + static_cast<unsigned>(take) > 64) {
-      word |= from[source / 64 + 1] << (64 - down);
-    }
-    if (take < 64) word &= (1ULL << take) - 1;
-    to[target / 64] |= word << up;
-    if (up != 0 && up + static_cast<unsigned>(take) > 64) to[target / 64 + 1] |= word >> (64 - up);
-  }
-}
-
 Patches::Patches(const sim::LayerData& data, const map::TileBox& box)
     : data_(data), loops_(data.loops()), box_(box) {
   channel0_ = box.group * loops_.ins + box.in0;
@@ -64,13 +48,16 @@ std::int64_t Patches::row(std::int64_t pixel, std::int64_t kernel_position) cons
 void Patches::bits(std::int64_t pixel, std::span<std::uint64_t> out) const {
   std::fill(out.begin(), out.end(), 0);
   const sim::BitPlane& plane = data_.input_bits();
-  const auto at = corner(pixel);
-  const auto kernel = static_cast<std::int64_t>(offsets_.size());
-  for (std::int64_t k = 0; k < kernel; ++k) {
-    const std::int64_t row = row_at(at, k);
-    if (row < 0) continue;
-    append_bits(plane.data.data() + row * plane.words, channel0_, channels_, out.data(),
-                k * channels_);
+  const auto first = corner(pixel);
+  std::int64_t target = 0;
+  for (const auto& offset : offsets_) {
+    const std::int64_t t = first[0] + offset[0], y = first[1] + offset[1], x = first[2] + offset[2];
+    if (t >= 0 && t < loops_.in[0] && y >= 0 && y < loops_.in[1] && x >= 0 && x < loops_.in[2]) {
+      const std::int64_t row =
+          ((box_.batch * loops_.in[0] + t) * loops_.in[1] + y) * loops_.in[2] + x;
+      append_bits(plane.data.data() + row * plane.words, channel0_, channels_, out.data(), target);
+    }
+    target += channels_;
   }
 }
 

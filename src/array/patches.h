@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -11,8 +12,21 @@
 namespace syncopate::array {
 
 /// Copies bits [begin, begin + count) of `from` to bits [at, at + count) of `to`, which are zero.
-void append_bits(const std::uint64_t* from, std::int64_t begin, std::int64_t count,
-                 std::uint64_t* to, std::int64_t at);
+inline void append_bits(const std::uint64_t* from, std::int64_t begin, std::int64_t count,
+                        std::uint64_t* to, std::int64_t at) {
+  for (std::int64_t done = 0; done < count; done += 64) {
+    const std::int64_t take = std::min<std::int64_t>(64, count - done);
+    const std::int64_t source = begin + done, target = at + done;
+    const auto down = static_cast<unsigned>(source % 64), up = static_cast<unsigned>(target % 64);
+    std::uint64_t word = from[source / 64] >> down;
+    if (down != 0 && down + static_cast<unsigned>(take) > 64) {
+      word |= from[source / 64 + 1] << (64 - down);
+    }
+    if (take < 64) word &= (1ULL << take) - 1;
+    to[target / 64] |= word << up;
+    if (up != 0 && up + static_cast<unsigned>(take) > 64) to[target / 64 + 1] |= word >> (64 - up);
+  }
+}
 
 /// The neurons that the output pixels of a tile read: one window per pixel. Pixels are numbered in
 /// the box's order (T, H, W). A convolution's window is a list of positions in order (kernel t, h,

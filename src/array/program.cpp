@@ -407,8 +407,9 @@ std::vector<sim::Tile> decode_tiles(const arch::InstructionSet& isa, const sim::
   const sim::LayerCode& code = program.layers[layer];
   std::vector<sim::Tile> tiles;
   std::vector<sim::Transfer> loads;
+  arch::Decoded d;
   for (std::size_t i = code.begin; i < code.end; ++i) {
-    const arch::Decoded d = isa.decode(program.code[i]);
+    isa.decode(program.code[i], d);
     switch (d.format->opcode) {
       case kLoad:
         loads.push_back(transfer_from(d));

@@ -97,7 +97,7 @@ struct Pass {
 class Datapath {
  public:
   Datapath(const Config& config, const array::ConvTile& tile, sim::Stats& stats)
-      : config_(config), tile_(tile), stats_(stats) {
+      : config_(config), tile_(tile), stats_(stats), layout_(tile.layer) {
     nsm_.skip_neurons = config.skip_neurons;
     wdm_.lut.resize(tile.table.size() / 2);
     if (!tile.table.empty()) std::memcpy(wdm_.lut.data(), tile.table.data(), tile.table.size());
@@ -112,6 +112,7 @@ class Datapath {
   const Config& config_;
   const array::ConvTile& tile_;
   sim::Stats& stats_;
+  SynapseLayout layout_;
   Nsm nsm_;
   Wdm wdm_;
   Pefu pefu_;
@@ -120,24 +121,23 @@ class Datapath {
 /// Unpacks the tile's segment into SIB and SBs.
 std::vector<GroupStore> Datapath::load() const {
   const map::TileBox& box = tile_.box;
-  const auto block = tile_.layer.own_field("synapses", "block");
-  const auto bits = static_cast<int>(tile_.layer.own_field("synapses", "bits"));
-  const std::int64_t ins = box.in1 - box.in0, skip = box.in0 % block;
+  const std::int64_t ins = box.in1 - box.in0, skip = box.in0 % layout_.block;
   array::BitReader index(tile_.index), synapses(tile_.synapses);
   std::vector<GroupStore> stores;
   for (std::int64_t out = box.out0; out < box.out1; out += config_.lanes) {
     GroupStore store;
     store.present = std::min(config_.lanes, box.out1 - out);
-    for (std::int64_t k = 0; k < tile_.layer.loops.kernel_size(); ++k) {
+    for (std::int64_t k = 0; k < layout_.kernel; ++k) {
       bool marked = false;
       for (std::int64_t i = 0; i < ins; ++i) {
-        if (i == 0 || (i + skip) % block == 0) marked = index.get(1) != 0;
+        if (i == 0 || (i + skip) % layout_.block == 0) marked = index.get(1) != 0;
         store.index.push_back(marked);
         store.stored += marked;
       }
     }
     store.words.resize(static_cast<std::size_t>(store.present * store.stored));
-    for (std::uint16_t& word : store.words) word = static_cast<std::uint16_t>(synapses.get(bits));
+    for (std::uint16_t& word : store.words)
+      word = static_cast<std::uint16_t>(synapses.get(layout_.bits));
     stores.push_back(std::move(store));
   }
   return stores;
@@ -182,7 +182,7 @@ void Datapath::step(const GroupStore& store, std::int64_t* accumulators) {
       while (!pass.done()) tick(pass, store, accumulators);
     }
   }
-  const StepReads reads = step_reads(tile_.layer, tile_.box, store.stored);
+  const StepReads reads = layout_.reads(tile_.box, store.stored);
   const std::int64_t positions = tile_.patches.positions();
   tally(stats_, Act::neuron_read, ceil_div(positions, config_.width));
   tally(stats_, Act::index_read, reads.index);

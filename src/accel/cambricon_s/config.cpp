@@ -6,9 +6,9 @@
 namespace syncopate::accel::cambricon_s {
 namespace {
 
-constexpr int kLanes = 16;        ///< Tn [recalled, high].
-constexpr int kMultipliers = 16;  ///< Tm per PE [recalled, high].
-constexpr int kIndexRow = 256;    ///< Bits of one SIB access: a window's index [assumed].
+constexpr int kLanes = static_cast<int>(Config::lanes);        ///< [recalled, high]
+constexpr int kMultipliers = static_cast<int>(Config::width);  ///< Per PE [recalled, high].
+constexpr int kIndexRow = 256;  ///< Bits of one SIB access: a window's index [assumed].
 
 void read_structure(ParamReader& read) {
   const std::int64_t window = read.integer(
@@ -75,9 +75,7 @@ arch::Spec spec(const Params& overrides) {
 }
 
 Config::Config(const arch::Spec& spec)
-    : lanes(spec.lanes),
-      width(spec.multipliers_per_lane),
-      neuron_window(spec.integer("Wn")),
+    : neuron_window(spec.integer("Wn")),
       synapse_window(spec.integer("Ws")),
       fifo(spec.param("compaction") == "fifo"),
       skip_neurons(spec.flag("skip_neurons")),

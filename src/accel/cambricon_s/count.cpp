@@ -6,6 +6,7 @@
 #include "array/actions.h"
 #include "array/bit_counter.h"
 #include "array/masks.h"
+#include "base/simd.h"
 
 namespace syncopate::accel::cambricon_s {
 namespace {
@@ -31,10 +32,24 @@ struct GroupCost {
   std::int64_t cycles = 0;
 };
 
+/// Steps that select `found` positions each and take at least `floor` cycles.
+SYNCOPATE_MULTIVERSION GroupCost add_up(const std::vector<std::int32_t>& found,
+                                        std::int32_t floor) {
+  constexpr auto kWidth = static_cast<std::int32_t>(Config::width);
+  std::int64_t selected = 0, issuing = 0, cycles = 0;
+  for (const std::int32_t f : found) {
+    const std::int32_t rows = (f + kWidth - 1) / kWidth;
+    selected += f;
+    issuing += rows;
+    cycles += rows > floor ? rows : floor;
+  }
+  return {selected, issuing, cycles};
+}
+
 class Counter {
  public:
   Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
-      : config_(config), layer_(layer), weights_(data, layer.tiling, config.lanes) {
+      : config_(config), layer_(layer), weights_(data, layer.tiling, config.lanes), layout_(layer) {
     windows_words_ = config.neuron_window / 64;
     index_.resize(static_cast<std::size_t>(weights_.entries()));
     for (std::int64_t e = 0; e < weights_.entries(); ++e) {
@@ -66,6 +81,7 @@ class Counter {
   const Config& config_;
   const array::DecodedLayer& layer_;
   array::LaneMasks weights_;
+  SynapseLayout layout_;
   std::int64_t windows_words_;
   std::vector<SharedIndex> index_;
 };
@@ -85,15 +101,7 @@ GroupCost Counter::fifo(const array::PixelMasks& neurons, const SharedIndex& ind
   matches(neurons, index, found);
   const auto floor = static_cast<std::int32_t>(std::max(
       ceil_div(positions, config_.neuron_window), ceil_div(index.total, config_.synapse_window)));
-  const auto width = static_cast<std::int32_t>(config_.width);
-  GroupCost cost;
-  for (const std::int32_t f : found) {
-    const std::int32_t rows = (f + width - 1) / width;
-    cost.selected += f;
-    cost.issuing += rows;
-    cost.cycles += std::max(rows, floor);
-  }
-  return cost;
+  return add_up(found, floor);
 }
 
 GroupCost Counter::window(const array::PixelMasks& neurons, const SharedIndex& index,
@@ -127,7 +135,7 @@ void Counter::book(const GroupCost& cost, const SharedIndex& index, std::int64_t
   stats.pairs_issued += issued;
   stats[sim::Cause::underfill] += cost.issuing * multipliers - issued;
   stats[sim::Cause::index] += (cost.cycles - cost.issuing) * multipliers;
-  const StepReads reads = step_reads(layer_, box, index.total);
+  const StepReads reads = layout_.reads(box, index.total);
   tally(stats, Act::multiply, issued);
   tally(stats, Act::add, issued);
   tally(stats, Act::neuron_read, pixels * ceil_div(positions, config_.width));
@@ -157,12 +165,14 @@ void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
 
 }  // namespace
 
-StepReads step_reads(const array::DecodedLayer& layer, const map::TileBox& box,
-                     std::int64_t marked) {
-  const std::int64_t block = layer.own_field("synapses", "block");
-  const std::int64_t bits = layer.own_field("synapses", "bits");
-  const std::int64_t index_bits = layer.loops.kernel_size() * index_blocks(block, box.in0, box.in1);
-  return {ceil_div(index_bits, kRowBits), ceil_div(marked * bits, kRowBits)};
+SynapseLayout::SynapseLayout(const array::DecodedLayer& layer)
+    : kernel(layer.loops.kernel_size()),
+      block(layer.own_field("synapses", "block")),
+      bits(static_cast<int>(layer.own_field("synapses", "bits"))) {}
+
+StepReads SynapseLayout::reads(const map::TileBox& box, std::int64_t marked) const {
+  return {ceil_div(kernel * index_blocks(block, box.in0, box.in1), kRowBits),
+          ceil_div(marked * bits, kRowBits)};
 }
 
 void Engine::count(const sim::LayerData& data, const array::DecodedLayer& layer,

@@ -23,12 +23,21 @@ class Engine : public array::ConvEngine {
   Config config_;
 };
 
-/// Index rows and synapse rows that one step reads, from the layer's format.
+/// Index rows and synapse rows that one step reads.
 struct StepReads {
   std::int64_t index = 0;     ///< SIB rows.
   std::int64_t synapses = 0;  ///< SB rows of one lane.
 };
-StepReads step_reads(const array::DecodedLayer& layer, const map::TileBox& box,
-                     std::int64_t marked);
+
+/// How a layer's weights are packed, from its code.
+struct SynapseLayout {
+  std::int64_t kernel = 1;
+  std::int64_t block = 1;  ///< Inputs per index bit.
+  int bits = 16;           ///< Per stored synapse.
+
+  explicit SynapseLayout(const array::DecodedLayer& layer);
+  /// Of a step with `marked` positions under the index.
+  StepReads reads(const map::TileBox& box, std::int64_t marked) const;
+};
 
 }  // namespace syncopate::accel::cambricon_s

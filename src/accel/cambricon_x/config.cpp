@@ -6,8 +6,8 @@
 namespace syncopate::accel::cambricon_x {
 namespace {
 
-constexpr int kLanes = 16;        ///< [paper]
-constexpr int kMultipliers = 16;  ///< Per PE [recalled, high].
+constexpr int kLanes = static_cast<int>(Config::lanes);        ///< [paper]
+constexpr int kMultipliers = static_cast<int>(Config::width);  ///< Per PE [recalled, high].
 
 void read_structure(ParamReader& read) {
   const std::int64_t window =
@@ -69,9 +69,7 @@ arch::Spec spec(const Params& overrides) {
 }
 
 Config::Config(const arch::Spec& spec)
-    : lanes(spec.lanes),
-      width(spec.multipliers_per_lane),
-      window(spec.integer("Wn")),
+    : window(spec.integer("Wn")),
       fifo(spec.param("compaction") == "fifo"),
       issue_fillers(spec.param("filler") == "issue"),
       step_bits(static_cast<int>(spec.integer("step_bits"))),

@@ -12,8 +12,8 @@ arch::Spec spec(const Params& overrides);
 
 /// The parameters that the engines and the compiler read, as numbers.
 struct Config {
-  std::int64_t lanes = 16;  ///< PEs.
-  std::int64_t width = 16;  ///< Multipliers per PE.
+  static constexpr std::int64_t lanes = 16;  ///< PEs.
+  static constexpr std::int64_t width = 16;  ///< Multipliers per PE.
   std::int64_t window = 0;  ///< Wn: positions that an indexing module scans a cycle.
   bool fifo = true;         ///< Selected pairs are compacted across windows.
   bool issue_fillers = false;
