@@ -23,14 +23,15 @@ LaneMasks::LaneMasks(const sim::LayerData& data, const map::Tiling& tiling, std:
   using Range = tbb::blocked_range<std::int64_t>;
   tbb::parallel_for(Range(0, entries_, 16), [&](const Range& range) {
     std::vector<std::uint64_t> rows;
+    BitCounter counter;
     for (std::int64_t entry = range.begin(); entry != range.end(); ++entry) {
-      build(data, entry, visit, rows);
+      build(data, entry, visit, rows, counter);
     }
   });
 }
 
 void LaneMasks::build(const sim::LayerData& data, std::int64_t entry, const Visit& visit,
-                      std::vector<std::uint64_t>& rows) {
+                      std::vector<std::uint64_t>& rows, BitCounter& counter) {
   const sim::BitPlane& plane = data.weight_bits();
   const std::int64_t in0 = entry % in_blocks_ * tiling_.ins;
   const std::int64_t ins = std::min(tiling_.ins, loops_.ins - in0);
@@ -45,7 +46,7 @@ void LaneMasks::build(const sim::LayerData& data, std::int64_t entry, const Visi
                   rows.data() + lane * words_, k * ins);
     }
   }
-  BitCounter counter(words_);
+  counter.reset(words_);
   counter.add(rows.data(), outs);
   std::uint64_t* to = data_.data() + entry * planes_ * words_;
   std::copy_n(counter.plane(0), counter.planes() * words_, to);

@@ -42,7 +42,7 @@ class LaneMasks {
 
  private:
   void build(const sim::LayerData& data, std::int64_t entry, const Visit& visit,
-             std::vector<std::uint64_t>& rows);
+             std::vector<std::uint64_t>& rows, BitCounter& counter);
 
   map::Loops loops_;
   map::Tiling tiling_;
