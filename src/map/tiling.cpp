@@ -116,7 +116,9 @@ std::vector<TileBox> walk(const Loops& loops, const Tiling& tiling) {
   for_each_step(loops, tiling, blocks, [&](const Step& step) {
     TileBox& box = boxes.emplace_back(box_of(loops, tiling, blocks, step));
     box.load_neurons = !same_neurons(loops, step, previous);
-    box.load_synapses = !has_weights(loops) || !same_synapses(step, previous);
+    const bool again = tiling.resident && tiling.order == Order::synapse_reuse &&
+                       (step.batch > 0 || step.pixel > 0);
+    box.load_synapses = !has_weights(loops) || !(again || same_synapses(step, previous));
     previous = step;
   });
   return boxes;
@@ -150,10 +152,10 @@ Traffic traffic(const Loops& loops, const Tiling& tiling, const Footprint& footp
 }
 
 std::string to_text(const Tiling& tiling) {
-  return fmt::format("{} outs={} ins={} block={}x{}x{}{}",
+  return fmt::format("{} outs={} ins={} block={}x{}x{}{}{}",
                      tiling.order == Order::neuron_reuse ? "neuron_reuse" : "synapse_reuse",
                      tiling.outs, tiling.ins, tiling.block[0], tiling.block[1], tiling.block[2],
-                     tiling.streamed ? " streamed" : "");
+                     tiling.resident ? " resident" : "", tiling.streamed ? " streamed" : "");
 }
 
 }  // namespace syncopate::map

@@ -23,6 +23,9 @@ struct Tiling {
   std::int64_t outs = 16;  ///< Outputs per tile; a multiple of the lanes except in the last tile.
   std::int64_t ins = 16;   ///< Input channels per tile.
   std::array<std::int64_t, 3> block{1, 1, 1};  ///< Output pixels per tile {T, H, W}.
+  /// With synapse_reuse: the weights of an output block stay on chip for all its inputs, block by
+  /// block, while pixels pass. They are loaded once although neurons come in several input blocks.
+  bool resident = false;
   /// The smallest tile (one pixel, one output per lane) exceeds the neuron or synapse buffer. It
   /// uses every neuron and synapse once, so they stream through the buffers in parts while the
   /// partial sums stay; traffic is the same.
@@ -41,7 +44,9 @@ struct TileBox {
   bool first = true, last = true;  ///< First and last input block of its outputs.
   /// False when the previous tile used the same block of neurons, so that it is still on chip.
   bool load_neurons = true;
-  bool load_synapses = true;  ///< Likewise; also true for work without weights.
+  /// False when the previous tile used the same block of synapses, or the tiling keeps it resident;
+  /// true for work without weights.
+  bool load_synapses = true;
   bool operator==(const TileBox&) const = default;
 
   std::int64_t pixels() const {
@@ -53,10 +58,12 @@ struct TileBox {
 /// the second operand of elementwise work, which needs as many neurons as the first.
 struct Capacity {
   std::int64_t lanes = 16;
-  std::int64_t neurons = 0;        ///< Input elements.
-  std::int64_t partial_sums = 0;   ///< Output elements.
-  std::int64_t synapse_bytes = 0;  ///< Weights, all lanes, compressed as the machine stores them.
-  std::int64_t index_bytes = 0;    ///< 0 when the machine has no index buffer.
+  std::int64_t neurons = 0;       ///< Input elements.
+  std::int64_t partial_sums = 0;  ///< Output elements.
+  /// Weights, all lanes, compressed as the machine stores them: those of a tile, or of an output
+  /// block's all inputs where they stay resident.
+  std::int64_t synapse_bytes = 0;
+  std::int64_t index_bytes = 0;  ///< Likewise; 0 when the machine has no index buffer.
 };
 
 /// Bytes as the machine stores them, for a block of outputs [out0,out1) and inputs [in0,in1) of a

@@ -27,6 +27,7 @@ struct PixelChoice {
 /// The weights of a layer cut into blocks of one size.
 struct WeightChoice {
   bool fits = true;
+  bool resident = true;  ///< All input blocks of every output block fit together.
   std::int64_t synapse_bytes = 0, index_bytes = 0;  ///< All blocks.
 };
 
@@ -93,19 +94,26 @@ const WeightChoice& Search::weights(std::int64_t outs, std::int64_t ins) {
   const auto [found, is_new] = known_weights_.try_emplace({outs, ins});
   WeightChoice& choice = found->second;
   if (!is_new || !weights_) return choice;
+  const auto fit = [&](std::int64_t synapses, std::int64_t index) {
+    return synapses <= capacity_.synapse_bytes &&
+           (capacity_.index_bytes == 0 || index <= capacity_.index_bytes);
+  };
   for (std::int64_t g = 0; g < loops_.groups; ++g) {
     for (std::int64_t o = 0; o < loops_.outs; o += outs) {
       const std::int64_t out1 = std::min(loops_.outs, o + outs);
+      std::int64_t all_synapses = 0, all_index = 0;
       for (std::int64_t i = 0; i < loops_.ins; i += ins) {
         const std::int64_t in1 = std::min(loops_.ins, i + ins);
         const std::int64_t synapses = footprint_.synapse_bytes(g, o, out1, i, in1);
         const std::int64_t index = footprint_.index_bytes(g, o, out1, i, in1);
-        choice.synapse_bytes += synapses;
-        choice.index_bytes += index;
-        choice.fits = synapses <= capacity_.synapse_bytes &&
-                      (capacity_.index_bytes == 0 || index <= capacity_.index_bytes);
+        all_synapses += synapses;
+        all_index += index;
+        choice.fits = fit(synapses, index);
         if (!choice.fits) return choice;
       }
+      choice.synapse_bytes += all_synapses;
+      choice.index_bytes += all_index;
+      choice.resident = choice.resident && fit(all_synapses, all_index);
     }
   }
   return choice;
@@ -126,6 +134,7 @@ void Search::consider(const Tiling& tiling, const std::array<PixelChoice, 3>& pi
     if (!by_neurons) synapse_loads = 1;
     if (by_neurons && out_blocks == 1) synapse_loads = loops_.groups == 1 ? 1 : loops_.batch;
   }
+  if (tiling.resident) synapse_loads = 1;
   if (!conv_) neuron_loads = 1;
   const std::int64_t channels = conv_ ? loops_.groups * loops_.ins : loops_.outs;
   const std::int64_t neurons =
@@ -150,10 +159,15 @@ void Search::try_pixels(std::int64_t outs, const std::array<PixelChoice, 3>& pix
     if (area * channels > capacity_.neurons) continue;
     const WeightChoice& block = weights(outs, ins);
     if (!block.fits) continue;
-    Tiling tiling{
-        Order::neuron_reuse, outs, ins, {pixels[0].size, pixels[1].size, pixels[2].size}, false};
+    Tiling tiling{Order::neuron_reuse,
+                  outs,
+                  ins,
+                  {pixels[0].size, pixels[1].size, pixels[2].size},
+                  false,
+                  false};
     consider(tiling, pixels, block);
     tiling.order = Order::synapse_reuse;
+    tiling.resident = weights_ && ins < loops_.ins && block.resident;
     consider(tiling, pixels, block);
     return;
   }
@@ -165,7 +179,7 @@ Tiling Search::smallest() const {
     fail("the partial sums of {} lanes do not fit the output buffer ({} per tile)", capacity_.lanes,
          capacity_.partial_sums);
   }
-  return {Order::neuron_reuse, capacity_.lanes, kInputStep, {1, 1, 1}, true};
+  return {Order::neuron_reuse, capacity_.lanes, kInputStep, {1, 1, 1}, false, true};
 }
 
 Tiling Search::run() {

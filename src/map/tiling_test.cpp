@@ -42,6 +42,7 @@ Tiling random_tiling(const Loops& l, Random& random) {
   t.outs = 16 * random.integer(1, 5);
   t.ins = 16 * random.integer(1, 5);
   for (std::size_t d = 0; d < 3; ++d) t.block[d] = random.integer(1, l.out[d]);
+  t.resident = t.order == Order::synapse_reuse && random.chance(0.5);
   return t;
 }
 
@@ -88,12 +89,17 @@ TEST(Tiling, LoadsAreSkippedExactlyWhenTheOperandIsStillThere) {
   for (int i = 0; i < 200; ++i) {
     const Loops l = random_loops(random);
     std::optional<TileBox> before;
-    for (const TileBox& box : walk(l, random_tiling(l, random))) {
+    std::set<std::int64_t> present;  // Input blocks of the resident output block.
+    const Tiling t = random_tiling(l, random);
+    for (const TileBox& box : walk(l, t)) {
       bool neurons = before && before->batch == box.batch && before->group == box.group &&
                      before->begin == box.begin && before->in0 == box.in0;
       if (l.kind != WorkKind::conv) neurons = neurons && before->out0 == box.out0;
-      const bool synapses = before && before->group == box.group && before->out0 == box.out0 &&
-                            before->in0 == box.in0;
+      const bool same_outs = before && before->group == box.group && before->out0 == box.out0;
+      bool synapses = same_outs && before->in0 == box.in0;
+      if (!same_outs) present.clear();
+      synapses = synapses || (t.resident && present.contains(box.in0));
+      present.insert(box.in0);
       EXPECT_EQ(box.load_neurons, !neurons);
       const bool weights = l.weights && l.kind != WorkKind::elementwise;
       EXPECT_EQ(box.load_synapses, !weights || !synapses);
@@ -135,6 +141,7 @@ TEST(Tiling, InputRangeIsWhatTheWindowsTouch) {
 }
 
 bool fits(const Loops& l, const Tiling& t, const Capacity& c, const Footprint& f) {
+  std::map<std::pair<std::int64_t, std::int64_t>, std::pair<std::int64_t, std::int64_t>> resident;
   for (const TileBox& box : walk(l, t)) {
     std::int64_t neurons = l.kind == WorkKind::conv ? box.in1 - box.in0 : box.out1 - box.out0;
     for (int d = 0; d < 3; ++d) {
@@ -144,6 +151,12 @@ bool fits(const Loops& l, const Tiling& t, const Capacity& c, const Footprint& f
     }
     const bool weights = l.weights && l.kind != WorkKind::elementwise;
     if (neurons > c.neurons) return false;
+    if (t.resident && box.load_synapses && l.weights && l.kind != WorkKind::elementwise) {
+      auto& [synapses, index] = resident[{box.group, box.out0}];
+      synapses += f.synapse_bytes(box.group, box.out0, box.out1, box.in0, box.in1);
+      index += f.index_bytes(box.group, box.out0, box.out1, box.in0, box.in1);
+      if (synapses > c.synapse_bytes || (c.index_bytes > 0 && index > c.index_bytes)) return false;
+    }
     if ((box.out1 - box.out0) * box.pixels() > c.partial_sums) return false;
     if (weights &&
         f.synapse_bytes(box.group, box.out0, box.out1, box.in0, box.in1) > c.synapse_bytes) {

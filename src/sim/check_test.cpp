@@ -84,7 +84,7 @@ class Check : public ::testing::Test {
     fill_outputs(post);
     LayerCode code;
     code.loops = map::loops_of(chain_, chain_.gconvs[0]);
-    code.tiling = {map::Order::neuron_reuse, 16, 16, {1, 4, 4}, false};
+    code.tiling = {map::Order::neuron_reuse, 16, 16, {1, 4, 4}, false, false};
     program_.layers.push_back(code);
   }
 

@@ -58,7 +58,7 @@ void write_layer(Writer& writer, const LayerCode& layer) {
     writer.numbers(*extents);
   }
   const map::Tiling& t = layer.tiling;
-  writer.numbers({static_cast<std::int64_t>(t.order), t.outs, t.ins, t.streamed});
+  writer.numbers({static_cast<std::int64_t>(t.order), t.outs, t.ins, t.resident, t.streamed});
   writer.numbers(t.block);
 }
 
@@ -108,7 +108,7 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-constexpr std::size_t kLayerBytes = 8 * (3 + 7 + 18 + 7);
+constexpr std::size_t kLayerBytes = 8 * (3 + 7 + 18 + 8);
 
 LayerCode read_layer(Reader& reader, std::size_t instructions) {
   LayerCode layer;
@@ -135,6 +135,7 @@ LayerCode read_layer(Reader& reader, std::size_t instructions) {
   t.order = static_cast<map::Order>(reader.number("order", 0, 1));
   t.outs = reader.number("tile outs", 1);
   t.ins = reader.number("tile ins", 1);
+  t.resident = reader.number("resident", 0, 1) != 0;
   t.streamed = reader.number("streamed", 0, 1) != 0;
   t.block = reader.numbers("tile block", 1);
   double pairs = 1;

@@ -42,7 +42,7 @@ Program random_program(Random& random) {
     layer.loops.kernel = {1, random.integer(1, 3), 3};
     layer.loops.pad = {0, random.integer(-2, 2), 1};
     layer.loops.weights = random.chance(0.5);
-    layer.tiling = {map::Order::synapse_reuse, 32, 16, {1, 2, random.integer(1, 9)}, true};
+    layer.tiling = {map::Order::synapse_reuse, 32, 16, {1, 2, random.integer(1, 9)}, true, true};
     program.layers.push_back(layer);
   }
   std::vector<std::byte> image(static_cast<std::size_t>(random.integer(0, 5000)));
