@@ -9,6 +9,9 @@ namespace {
 
 const std::vector<std::size_t> kNobody;
 
+/// 16 bits can spare one so that inputs beyond the calibration data do not saturate.
+constexpr double kHeadroom = 2;
+
 const std::vector<std::size_t>& entry(const std::map<std::string, std::vector<std::size_t>>& uses,
                                       const std::string& tensor) {
   const auto found = uses.find(tensor);
@@ -137,6 +140,8 @@ class ScaleChooser {
     const bool bounded = !uses_.writers_of(name).empty() && std::isfinite(bound);
     if (bounded && (seen < 0 || bound <= 2 * seen)) {
       seen = bound;
+    } else if (dtype(name) == DType::i16) {
+      seen *= kHeadroom;
     }
     if (seen < 0) {
       fail("no calibration range for tensor '{}'; calibrate this chain first", name);
