@@ -17,10 +17,12 @@ constexpr std::size_t kCodebook = 256;
 /// ... and several times as many elements.
 constexpr std::int64_t kUsesPerEntry = 4;
 
+/// Elements that one task handles.
+constexpr std::int64_t kPiece = 1 << 16;
+
 /// Calls `use(first, last)` for pieces of [0, count) in parallel.
 template <class Use>
 void for_pieces(std::int64_t count, const Use& use) {
-  constexpr std::int64_t kPiece = 1 << 16;
   tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, count, kPiece),
                     [&](const auto& range) { use(range.begin(), range.end()); });
 }
@@ -89,67 +91,64 @@ double quantize_piece(const float* from, T* to, std::int64_t count, float invers
   return static_cast<double>(sum);
 }
 
-/// Largest magnitude of every block; InputError when one is not finite.
-std::vector<double> block_maxima(const std::string& name, std::span<const float> values,
-                                 std::int64_t blocks) {
-  const auto size = static_cast<std::int64_t>(values.size()) / blocks;
-  std::vector<std::atomic<std::int32_t>> largest(static_cast<std::size_t>(blocks));
+/// The largest magnitude, from its bits; InputError unless it is finite.
+double finite_magnitude(const std::string& name, std::int32_t bits) {
+  const double value = static_cast<double>(std::bit_cast<float>(bits));
+  if (!std::isfinite(value)) {
+    fail("constant '{}' holds NaN or an infinite value; expected finite weights", name);
+  }
+  return value;
+}
+
+/// The step for values up to `magnitude`: never so small that its reciprocal overflows.
+double step_for(double magnitude, double limit) {
+  return magnitude == 0 ? 0 : std::max(magnitude, 1e-30) / limit;
+}
+
+double largest_magnitude(const std::string& name, std::span<const float> values) {
+  std::atomic<std::int32_t> largest{0};
   for_pieces(static_cast<std::int64_t>(values.size()), [&](std::int64_t begin, std::int64_t end) {
-    while (begin < end) {
-      const std::int64_t block = begin / size;
-      const std::int64_t stop = std::min(end, (block + 1) * size);
-      const std::int32_t bits = largest_bits(values.data() + begin, stop - begin);
-      std::atomic<std::int32_t>& target = largest[static_cast<std::size_t>(block)];
-      std::int32_t seen = target.load();
-      while (bits > seen && !target.compare_exchange_weak(seen, bits)) {
-      }
-      begin = stop;
+    const std::int32_t bits = largest_bits(values.data() + begin, end - begin);
+    std::int32_t seen = largest.load();
+    while (bits > seen && !largest.compare_exchange_weak(seen, bits)) {
     }
   });
-  std::vector<double> result;
-  for (const auto& bits : largest) {
-    const double value = static_cast<double>(std::bit_cast<float>(bits.load()));
-    if (!std::isfinite(value)) {
-      fail("constant '{}' holds NaN or an infinite value; expected finite weights", name);
-    }
-    result.push_back(value);
-  }
-  return result;
+  return finite_magnitude(name, largest.load());
 }
 
-/// Steps for the blocks. Blocks far below the others keep a common floor, so that a bias counted
-/// in steps stays a moderate number.
-std::vector<double> steps_of(const std::vector<double>& maxima, double limit, bool together) {
-  const double most = *std::max_element(maxima.begin(), maxima.end());
-  const double floor = most == 0 ? 1 : std::max(most / 1048576, 1e-30);
-  if (together) {
-    return {std::max(most, floor) / limit};
-  }
-  std::vector<double> steps;
-  for (const double value : maxima) {
-    steps.push_back((value == 0 ? std::max(most, floor) : std::max(value, floor)) / limit);
-  }
-  return steps;
-}
-
+/// Quantizes equal blocks of values. Steps that are given (one, or one per block) are used; without
+/// them every block gets its own, while it is still in the cache.
 template <class T>
-void quantize_blocks(std::span<const float> from, Weights& weights,
-                     const std::vector<double>& steps, std::int64_t blocks, double limit) {
+std::vector<double> quantize_blocks(const std::string& name, std::span<const float> from,
+                                    std::vector<double> steps, std::int64_t blocks, double limit,
+                                    Weights& weights) {
   const std::span<T> to = weights.values.mutable_data<T>();
   const auto size = static_cast<std::int64_t>(from.size()) / blocks;
-  std::vector<std::atomic<double>> sums(static_cast<std::size_t>(blocks));
-  for_pieces(static_cast<std::int64_t>(from.size()), [&](std::int64_t begin, std::int64_t end) {
-    while (begin < end) {
-      const std::int64_t block = begin / size;
-      const std::int64_t stop = std::min(end, (block + 1) * size);
-      const double step = steps[steps.size() == 1 ? 0 : static_cast<std::size_t>(block)];
-      sums[static_cast<std::size_t>(block)] +=
-          quantize_piece(from.data() + begin, to.data() + begin, stop - begin,
-                         static_cast<float>(1 / step), static_cast<float>(limit));
-      begin = stop;
+  const bool own_steps = steps.empty();
+  if (own_steps) {
+    steps.resize(static_cast<std::size_t>(blocks));
+  }
+  weights.sums.resize(static_cast<std::size_t>(blocks));
+  const std::int64_t grain = std::max<std::int64_t>(1, kPiece / size);
+  tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, blocks, grain), [&](const auto& range) {
+    for (std::int64_t block = range.begin(); block < range.end(); ++block) {
+      const auto b = static_cast<std::size_t>(block);
+      const float* values = from.data() + block * size;
+      if (own_steps) {
+        steps[b] = step_for(finite_magnitude(name, largest_bits(values, size)), limit);
+      }
+      const double step = steps[steps.size() == 1 ? 0 : b];
+      const float inverse = step == 0 ? 0.0F : static_cast<float>(1 / step);
+      weights.sums[b] = quantize_piece(values, to.data() + block * size, size, inverse,
+                                       static_cast<float>(limit));
     }
   });
-  weights.sums.assign(sums.begin(), sums.end());
+  // Blocks of zeros have no step of their own.
+  const double usual = *std::max_element(steps.begin(), steps.end());
+  for (double& step : steps) {
+    step = step != 0 ? step : usual != 0 ? usual : 1;
+  }
+  return steps;
 }
 
 }  // namespace
@@ -157,26 +156,24 @@ void quantize_blocks(std::span<const float> from, Weights& weights,
 Weights quantize_weights(const std::string& name, const TensorInfo& info, int bits,
                          std::int64_t channels) {
   const std::span<const float> from = info.constant->data<float>();
-  const bool prescribed =
-      info.scale != 0 || static_cast<std::int64_t>(info.channel_scale.size()) == channels;
-  const std::int64_t blocks = channels;
   const auto limit = static_cast<double>(largest_weight(bits));
-  const std::vector<double> maxima = block_maxima(name, from, blocks);
-  std::vector<double> steps;
+  std::vector<double> steps;  // empty: one per block, found on the way
   if (info.scale != 0) {
     steps = {info.scale};
-  } else if (prescribed) {
+  } else if (channels > 1 && static_cast<std::int64_t>(info.channel_scale.size()) == channels) {
     steps = info.channel_scale;
-  } else {
-    steps = steps_of(maxima, limit, blocks == 1 || is_codebook(from));
+  } else if (channels == 1 || is_codebook(from)) {
+    steps = {step_for(largest_magnitude(name, from), limit)};
   }
+  // Without channels the pieces of a large tensor are the blocks.
+  const auto count = static_cast<std::int64_t>(from.size());
+  const std::int64_t pieces = channels == 1 && count % kPiece == 0 ? count / kPiece : 1;
+  const std::int64_t blocks = channels == 1 ? pieces : channels;
   Weights result;
   result.values = Tensor::uninitialized(bits == 8 ? DType::i8 : DType::i16, info.constant->shape());
-  if (bits == 8) {
-    quantize_blocks<std::int8_t>(from, result, steps, blocks, limit);
-  } else {
-    quantize_blocks<std::int16_t>(from, result, steps, blocks, limit);
-  }
+  steps = bits == 8
+              ? quantize_blocks<std::int8_t>(name, from, std::move(steps), blocks, limit, result)
+              : quantize_blocks<std::int16_t>(name, from, std::move(steps), blocks, limit, result);
   if (steps.size() == 1) {
     result.scale = steps[0];
   } else {
