@@ -3,16 +3,60 @@
 namespace syncopate::gconv::lowering {
 namespace {
 
-/// Appends a factor, joining it with the one before when both form one run.
-void append(std::vector<Factor>& factors, Factor next) {
-  if (next.extent == 1) {
-    return;
-  }
-  if (!factors.empty() && factors.back().stride == next.stride * next.extent) {
-    factors.back() = {factors.back().extent * next.extent, next.stride};
+/// Appends a factor further out, joining it with the one inside when both form one run.
+void append_joined(std::vector<Factor>& factors, Factor next) {
+  if (!factors.empty() && next.stride == factors.back().stride * factors.back().extent) {
+    factors.back().extent *= next.extent;
   } else {
     factors.push_back(next);
   }
+}
+
+std::vector<Factor> joined(const std::vector<Factor>& innermost_first) {
+  std::vector<Factor> result;
+  for (const Factor& factor : innermost_first) {
+    append_joined(result, factor);
+  }
+  return result;
+}
+
+/// Takes factors with `extent` elements in all from the inner end of `left` on, splitting the last
+/// one where needed; nullopt when extents do not divide.
+std::optional<std::vector<Factor>> take(std::vector<Factor>& left, std::size_t& at,
+                                        std::int64_t extent) {
+  std::vector<Factor> taken;
+  while (extent > 1) {
+    Factor& next = left[at];
+    if (extent % next.extent == 0) {
+      taken.push_back(next);
+      extent /= next.extent;
+      ++at;
+    } else if (next.extent % extent == 0) {
+      taken.push_back({extent, next.stride});
+      next = {next.extent / extent, next.stride * extent};
+      extent = 1;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return taken;
+}
+
+/// Deals `left` (innermost first) out to the dimensions of `shape`.
+std::optional<std::vector<std::vector<Factor>>> deal(std::vector<Factor> left, const Shape& shape) {
+  std::vector<std::vector<Factor>> dims(shape.size());
+  std::size_t at = 0;
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    const std::optional<std::vector<Factor>> taken = take(left, at, shape[i]);
+    if (!taken) {
+      return std::nullopt;
+    }
+    // Either a single run, or the factors as they were: C, H, W of a flattened tensor.
+    const std::vector<Factor> run = joined(*taken);
+    const std::vector<Factor>& kept = run.size() == 1 ? run : *taken;
+    dims[i].assign(kept.rbegin(), kept.rend());
+  }
+  return dims;
 }
 
 }  // namespace
@@ -39,31 +83,16 @@ std::optional<Placed> reshaped(const Placed& value, const Shape& shape) {
   for (std::size_t i = value.dims.size(); i-- > 0;) {
     left.insert(left.end(), value.dims[i].rbegin(), value.dims[i].rend());
   }
+  auto dims = deal(left, shape);
+  if (!dims) {
+    dims = deal(joined(left), shape);
+  }
+  if (!dims) {
+    return std::nullopt;
+  }
   Placed result = value;
   result.shape = shape;
-  result.dims.assign(shape.size(), {});
-  std::size_t at = 0;
-  for (std::size_t i = shape.size(); i-- > 0;) {
-    std::int64_t wanted = shape[i];
-    std::vector<Factor> taken;  // innermost first
-    while (wanted > 1) {
-      Factor& next = left[at];
-      if (wanted % next.extent == 0) {
-        taken.push_back(next);
-        wanted /= next.extent;
-        ++at;
-      } else if (next.extent % wanted == 0) {
-        taken.push_back({wanted, next.stride});
-        next = {next.extent / wanted, next.stride * wanted};
-        wanted = 1;
-      } else {
-        return std::nullopt;
-      }
-    }
-    for (std::size_t k = taken.size(); k-- > 0;) {
-      append(result.dims[i], taken[k]);
-    }
-  }
+  result.dims = std::move(*dims);
   return result;
 }
 

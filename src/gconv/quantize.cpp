@@ -264,9 +264,13 @@ class Quantizer {
       largest = std::max(largest, at(unit, c) * at(bound, c));
     }
     const auto calibrated = ranges_.find(gconv.input.tensor);
-    const bool elementwise = gconv.main == Main::none && gconv.reduce == Reduce::none;
-    if (elementwise && gconv.pre == Pre::none && calibrated != ranges_.end()) {
-      largest = calibrated->second;
+    if (gconv.main == Main::none && calibrated != ranges_.end()) {
+      double terms = 1;
+      for (const Dim& dim : gconv.dims) {
+        terms *= gconv.reduce == Reduce::add ? static_cast<double>(dim.nks) : 1;
+      }
+      const double seen = calibrated->second;
+      largest = std::min(largest, terms * (gconv.pre == Pre::square ? seen * seen : seen));
     }
     Interval sums{gconv.pre == Pre::square || is_positive(gconv) ? 0 : -largest, largest};
     Interval result{kInfinity, -kInfinity};
