@@ -8,7 +8,7 @@
 #include "flow/dataset.h"
 #include "flow/evaluate.h"
 #include "flow/inputs.h"
-#include "onnx/onnx.h"
+#include "onnx/import.h"
 
 namespace syncopate {
 namespace {
