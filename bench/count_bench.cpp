@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <deque>
 #include <functional>
 #include <string>
@@ -30,12 +31,20 @@
 namespace {
 
 using namespace syncopate;
-using Clock = std::chrono::steady_clock;
+
+bool processor_time = false;
+
+/// Seconds since some moment: wall clock, or half the processor time of all threads.
+double now() {
+  if (processor_time) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC / 2;
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(since).count();
+}
 
 double seconds(const std::function<void()>& action) {
-  const auto start = Clock::now();
+  const double start = now();
   action();
-  return std::chrono::duration<double>(Clock::now() - start).count();
+  return now() - start;
 }
 
 double best_of(int times, const std::function<void()>& action) {
@@ -141,6 +150,10 @@ int bench(const std::string& name) {
 
 int main(int argc, char** argv) {
   std::vector<std::string> names(argv + 1, argv + argc);
+  if (!names.empty() && names[0] == "--cpu") {
+    processor_time = true;
+    names.erase(names.begin());
+  }
   if (names.empty()) names = {"vgg16", "resnet50"};
   try {
     int failed = 0;

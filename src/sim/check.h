@@ -19,7 +19,7 @@ struct CheckOptions {
   std::uint64_t seed = 1;
   /// Operand pairs to replay per layer (sample). At least one tile is replayed whatever its size;
   /// whole blocks of outputs, down to the stored results, where they fit.
-  std::int64_t pairs = 200'000;
+  std::int64_t pairs = 50'000;
 };
 
 /// A difference between what should be the same.
