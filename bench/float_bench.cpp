@@ -2,16 +2,22 @@
 // the same operators against plain loops, and the large ones for finite, repeatable outputs.
 //
 //   float_bench [--benchmark_filter=vgg16]
+//   float_bench --export=DIR      Writes NAME.onnx, NAME.input.f32 and NAME.output.f32 (raw floats)
+//                                 of every network, for compare_onnxruntime.py.
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
+#include <limits>
 #include <map>
 #include <memory>
 
 #include "base/random.h"
+#include "onnx/export.h"
 #include "ref/float_net.h"
 #include "zoo/networks.h"
 
@@ -77,7 +83,14 @@ void check_small_network() {
 
 void inference(benchmark::State& state, const zoo::Entry& entry) {
   const Prepared& network = prepared(entry);
-  for (auto _ : state) benchmark::DoNotOptimize(network.net->run(network.inputs));
+  using Clock = std::chrono::steady_clock;
+  double fastest = std::numeric_limits<double>::infinity();
+  for (auto _ : state) {
+    const Clock::time_point start = Clock::now();
+    benchmark::DoNotOptimize(network.net->run(network.inputs));
+    fastest = std::min(fastest, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  state.counters["fastest_ms"] = fastest * 1e3;
   std::int64_t macs = 0;
   for (const ir::Node& node : network.graph.nodes) macs += ir::macs_of(network.graph, node);
   state.counters["GMAC/s"] = benchmark::Counter(static_cast<double>(macs) * 1e-9,
@@ -104,6 +117,23 @@ void observing_ranges(benchmark::State& state, const zoo::Entry& entry) {
   }
 }
 
+void write_floats(const std::string& path, const Tensor& tensor) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(tensor.raw().data()),
+             static_cast<std::streamsize>(tensor.bytes()));
+  if (!file) fail("cannot write '{}'", path);
+}
+
+void export_all(const std::string& folder) {
+  for (const zoo::Entry& entry : zoo::networks()) {
+    const Prepared& network = prepared(entry);
+    const std::string stem = fmt::format("{}/{}", folder, entry.name);
+    onnx::export_file(network.graph, stem + ".onnx");
+    write_floats(stem + ".input.f32", network.inputs.at(0));
+    write_floats(stem + ".output.f32", network.net->run(network.inputs).at(0));
+  }
+}
+
 void register_all() {
   const auto add = [](const char* what, auto* body) {
     for (const zoo::Entry& entry : zoo::networks()) {
@@ -123,6 +153,11 @@ void register_all() {
 
 int main(int argc, char** argv) {
   try {
+    constexpr std::string_view kExport = "--export=";
+    if (argc == 2 && std::string_view(argv[1]).starts_with(kExport)) {
+      syncopate::export_all(argv[1] + kExport.size());
+      return 0;
+    }
     syncopate::check_small_network();
     syncopate::register_all();
     benchmark::Initialize(&argc, argv);
