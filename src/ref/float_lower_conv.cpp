@@ -3,6 +3,7 @@
 
 #include "ref/float_parallel.h"
 #include "ref/float_plan.h"
+#include "ref/float_range.h"
 
 namespace syncopate::ref {
 namespace {
@@ -39,19 +40,7 @@ Folded fold(const Plan& plan, const FusedNode& group, const Tensor& weights) {
       values[m] = (values[m] - mean[m]) * folded.scale[m] + shift[m];
     }
   }
-  std::vector<double> sums(outs, 0.0);
-  const float* w = weights.data<float>().data();
-  const std::int64_t row = weights.size() / weights.shape()[0];
-  parallel_each(weights.shape()[0], row, [&](std::int64_t m) {
-    float sum = 0;
-    for (std::int64_t i = m * row; i < (m + 1) * row; ++i) sum += std::abs(w[i]);
-    const auto at = static_cast<std::size_t>(m);
-    const float scale = folded.scale.empty() ? 1 : std::abs(folded.scale[at]);
-    sums[at] = static_cast<double>(sum) * static_cast<double>(scale);
-  });
-  // Written so that NaN stays.
-  for (double sum : sums) folded.gain = sum <= folded.gain ? folded.gain : sum;
-  if (folded.bias.size() > 0 && !folded.bias.shape().empty()) {
+  if (folded.bias.size() > 0) {
     for (float b : folded.bias.data<float>()) {
       const double size = std::abs(static_cast<double>(b));
       folded.offset = size <= folded.offset ? folded.offset : size;
@@ -60,25 +49,29 @@ Folded fold(const Plan& plan, const FusedNode& group, const Tensor& weights) {
   return folded;
 }
 
-/// The weights as oneDNN wants them: in place when that is how they are, else packed.
-Located pack(Plan& plan, ValueId value, const Folded& folded, const memory::desc& from,
+/// The weights as oneDNN wants them: in place when that is how they are, else packed. Notes the
+/// gain.
+Located pack(Plan& plan, ValueId value, Folded& folded, const memory::desc& from,
              const memory::desc& to) {
   const Tensor& weights = *plan.constant(value);
-  if (from == to && folded.scale.empty()) {
-    return {{-1, plan.constant_view(value).data}, to, false};
+  const float* w = weights.data<float>().data();
+  const bool scales = !folded.scale.empty();
+  float* scaled = scales ? plan.scratch(weights.size()) : nullptr;
+  const std::int64_t rows = weights.shape()[0], row = weights.size() / rows;
+  std::vector<float> sums(static_cast<std::size_t>(rows));
+  parallel_each(rows, row, [&](std::int64_t m) {
+    const auto at = static_cast<std::size_t>(m);
+    sums[at] = scale_and_sum(w + m * row, row, scales ? folded.scale[at] : 1,
+                             scaled ? scaled + m * row : nullptr);
+  });
+  // Written so that NaN stays.
+  for (float sum : sums) {
+    folded.gain = static_cast<double>(sum) <= folded.gain ? folded.gain : static_cast<double>(sum);
   }
-  Tensor scaled = weights;
-  if (!folded.scale.empty()) {
-    float* w = scaled.mutable_data<float>().data();
-    const std::int64_t row = weights.size() / weights.shape()[0];
-    parallel_each(weights.shape()[0], row, [&](std::int64_t m) {
-      const float scale = folded.scale[static_cast<std::size_t>(m)];
-      for (std::int64_t i = m * row; i < (m + 1) * row; ++i) w[i] *= scale;
-    });
-  }
+  if (from == to && !scales) return {{-1, plan.constant_view(value).data}, to, false};
   std::byte* packed =
       plan.keep(Tensor::uninitialized(DType::u8, {static_cast<std::int64_t>(to.get_size())}));
-  memory source(from, plan.engine(), const_cast<std::byte*>(scaled.raw().data()));
+  memory source(from, plan.engine(), scales ? scaled : const_cast<float*>(w));
   memory target(to, plan.engine(), packed);
   dnnl::reorder(source, target).execute(plan.stream(), source, target);
   plan.stream().wait();
@@ -153,7 +146,7 @@ bool lower_conv(Plan& plan, const FusedNode& group, const ir::Conv& op) {
   dnnl::post_ops post;
   if (!post_operations(group, post)) return false;
   const Tensor& weights = *plan.constant(node.inputs[1]);
-  const Folded folded = fold(plan, group, weights);
+  Folded folded = fold(plan, group, weights);
   const bool biased = folded.bias.size() > 0;
   const memory::dims w_dims = grouped(weights.shape(), op.group);
   const memory::desc x_md = any_layout(plan.graph().value(node.inputs[0]).shape);
@@ -213,14 +206,13 @@ bool lower_conv_transpose(Plan& plan, const FusedNode& group, const ir::ConvTran
   const dnnl::deconvolution_forward::primitive_desc pd(desc, attributes(), plan.engine());
 
   Folded folded;
-  double sum = 0;  // Over all weights: a bound, if not a tight one.
-  for (float w : weights.data<float>()) sum += std::abs(static_cast<double>(w));
   if (bias) {
     for (float b : bias->data<float>()) folded.offset += std::abs(static_cast<double>(b));
   }
-  folded.gain = sum;
   const Located x = plan.as(node.inputs[0], pd.src_desc());
-  const Located w = pack(plan, node.inputs[1], {}, from, pd.weights_desc());
+  const Located w = pack(plan, node.inputs[1], folded, from, pd.weights_desc());
+  // Sums are per input channel here, of which an output may see all.
+  folded.gain *= static_cast<double>(shape[0]);
   const Located y = plan.place(pd.dst_desc());
   std::vector<Plan::Argument> arguments{
       {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}};

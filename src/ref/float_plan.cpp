@@ -61,6 +61,7 @@ Plan::Plan(const ir::Graph& graph, const std::set<ValueId>& observed)
            std::find(graph.outputs.begin(), graph.outputs.end(), entry.first) ==
                graph.outputs.end();
   });
+  scratch_ = {};
   assign_offsets();
   for (Step& step : steps_) step.run = step.bind(*addresses_);
 }
@@ -297,6 +298,13 @@ void Plan::add_plain(const ir::Node& node) {
 std::byte* Plan::keep(Tensor tensor) {
   kept_.push_back(std::move(tensor));
   return kept_.back().mutable_raw().data();
+}
+
+float* Plan::scratch(std::int64_t floats) {
+  if (scratch_.size() < floats || scratch_.dtype() != DType::f32) {
+    scratch_ = Tensor::uninitialized(DType::f32, {floats});
+  }
+  return scratch_.mutable_data<float>().data();
 }
 
 Ranged Plan::ranged(ValueId value, const Located& at) const {

@@ -137,6 +137,8 @@ class Plan {
   void add_plain(const ir::Node& node);
   /// Keeps a buffer for as long as the plan lives.
   std::byte* keep(Tensor tensor);
+  /// Room for this many floats until the next call.
+  float* scratch(std::int64_t floats);
   Ranged ranged(ir::ValueId value, const Located& at) const;
   /// Row-major layout; a scalar counts as one dimension.
   static dnnl::memory::desc row_major(const Shape& shape);
@@ -160,7 +162,7 @@ class Plan {
   std::vector<Storage> storages_;
   std::vector<Step> steps_;
   std::size_t scratchpad_bytes_ = 0;
-  Tensor arena_, scratchpad_;
+  Tensor arena_, scratchpad_, scratch_;
   std::optional<Addresses> addresses_;
 };
 

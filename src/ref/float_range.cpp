@@ -27,6 +27,28 @@ std::int32_t largest_bits(const float* values, std::int64_t begin, std::int64_t 
 
 }  // namespace
 
+SYNCOPATE_MULTIVERSION
+float scale_and_sum(const float* values, std::int64_t count, float scale, float* scaled) {
+  constexpr std::int64_t kLanes = 32;  // Independent sums vectorize as they are.
+  float sums[kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (std::int64_t l = 0; l < kLanes; ++l) {
+      const float value = scale * values[i + l];
+      sums[l] += std::abs(value);
+      if (scaled) scaled[i + l] = value;
+    }
+  }
+  float sum = 0;
+  for (; i < count; ++i) {
+    const float value = scale * values[i];
+    sum += std::abs(value);
+    if (scaled) scaled[i] = value;
+  }
+  for (float lane : sums) sum += lane;
+  return sum;
+}
+
 float largest_magnitude(const float* values, std::int64_t count) {
   constexpr std::int64_t kParts = 64;
   std::array<std::int32_t, kParts> largest{};

@@ -9,7 +9,11 @@ namespace syncopate::ref {
 /// Largest magnitude of `count` floats: infinity if one is infinite, NaN if one is NaN, 0 for none.
 float largest_magnitude(const float* values, std::int64_t count);
 
-/// The same for any element type, integers read as real numbers.
+/// Writes scale * values[i] to `scaled`, unless that is null, and returns the sum of their
+/// magnitudes (summed in float: for bounds, not for results). NaN stays.
+float scale_and_sum(const float* values, std::int64_t count, float scale, float* scaled);
+
+/// As the first, for any element type; integers are read as real numbers.
 float largest_magnitude(const View& view);
 
 }  // namespace syncopate::ref
