@@ -32,13 +32,13 @@ PY
   echo
   echo "| network | data | pictures | bits | float top-1 % | fixed top-1 % | difference, points | same answer % | logits SNR dB |"
   echo "|---|---|---|---|---|---|---|---|---|"
-  score cifar10/resnet20_cifar10.onnx cifar10 --preset imagenet
-  score cifar10/resnet56_cifar10.onnx cifar10 --preset imagenet --limit 2000
-  score cifar10/resnet20b_channel_regularized_cifar10.onnx cifar10 --preset signed
-  score cifar10/resnet8_cifar10_mlperftiny.onnx cifar10 --preset raw
-  score cifar10/resnet8_cifar10_mlperftiny_int8_qdq.onnx cifar10 --preset raw
-  score mnist/lenet5_mnist.onnx mnist --preset unit
-  score imagenet/squeezenet_v1.0_deep_compression.onnx "$SYNCOPATE_DATA/images/imagenet1000_256" --preset caffe --limit 500
-  score imagenet/mobilenet_v2_1.00_224_ptq.onnx "$SYNCOPATE_DATA/images/imagenet1000_256" --preset signed --label-offset 1 --limit 500
+  score cifar10/resnet20_cifar10.onnx cifar10 --normalize imagenet
+  score cifar10/resnet56_cifar10.onnx cifar10 --normalize imagenet --limit 2000
+  score cifar10/resnet20b_channel_regularized_cifar10.onnx cifar10 --normalize signed
+  score cifar10/resnet8_cifar10_mlperftiny.onnx cifar10 --normalize raw
+  score cifar10/resnet8_cifar10_mlperftiny_int8_qdq.onnx cifar10 --normalize raw
+  score mnist/lenet5_mnist.onnx mnist --normalize unit
+  score imagenet/squeezenet_v1.0_deep_compression.onnx "$SYNCOPATE_DATA/images/imagenet1000_256" --normalize caffe --limit 500
+  score imagenet/mobilenet_v2_1.00_224_ptq.onnx "$SYNCOPATE_DATA/images/imagenet1000_256" --normalize signed --label-offset 1 --limit 500
 } | tee "$work/results.md"
 mv "$work/results.md" "$out"

@@ -13,7 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 replay() {  # replay MODEL INPUT PRESET
-  syncopate run "$models/$1" --on "$machines" --input "$2" --preset "$3" --check full --json "$work/run.json" > /dev/null
+  syncopate run "$models/$1" --on "$machines" --input "$2" --normalize "$3" --check full --json "$work/run.json" > /dev/null
   python3 - "$work/run.json" "$(basename "$1" .onnx)" <<'PY'
 import json, sys
 run = json.load(open(sys.argv[1]))

@@ -106,6 +106,16 @@ struct QuantizeArguments {
   std::string output;
 };
 
+struct EvalArguments {
+  ModelArguments model;
+  InputArguments normalization;  ///< Of its fields only those of normalization and `limit`.
+  std::string data;              ///< Data set's name or a folder of pictures named by label.
+  std::string root;              ///< Folder of data sets; empty: SYNCOPATE_DATA.
+  std::int64_t label_offset = 0;
+  int bits = 16;
+  std::string json;
+};
+
 struct ReproduceArguments {
   std::string paper;
   std::string json;

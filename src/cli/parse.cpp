@@ -26,6 +26,7 @@ struct Arguments {
   QuantizeArguments quantize;
   ReproduceArguments reproduce;
   DramArguments dram;
+  EvalArguments eval;
 };
 
 void add_model(App& app, ModelArguments& model) {
@@ -40,14 +41,11 @@ void add_model(App& app, ModelArguments& model) {
       ->group("Model");
 }
 
-void add_input(App& app, InputArguments& input) {
+/// What a picture's samples become, and how many pictures are taken.
+void add_normalization(App& app, InputArguments& input) {
   const auto option = [&](auto* made, const char* type) {
     return made->type_name(type)->group("Input");
   };
-  option(app.add_option("-i,--input", input.paths,
-                        ".npy, PNG or JPEG, or a folder of these; NAME=FILE.npy where a network "
-                        "has several inputs. Default: a procedural picture"),
-         "FILE");
   option(app.add_option("--limit", input.limit, "Use at most N inputs"), "N")
       ->check(CLI::NonNegativeNumber);
   option(app.add_option("--normalize", input.normalize,
@@ -59,6 +57,15 @@ void add_input(App& app, InputArguments& input) {
       ->delimiter(',');
   option(app.add_option("--scale", input.scale, "Factor on 0..255 samples, before --mean"), "X");
   app.add_flag("--bgr", input.bgr, "Channels in blue, green, red order")->group("Input");
+}
+
+void add_input(App& app, InputArguments& input) {
+  app.add_option("-i,--input", input.paths,
+                 ".npy, PNG or JPEG, or a folder of these; NAME=FILE.npy where a network "
+                 "has several inputs. Default: a procedural picture")
+      ->type_name("FILE")
+      ->group("Input");
+  add_normalization(app, input);
 }
 
 void add_bits(App& app, int& bits, const char* text) {
@@ -212,6 +219,29 @@ void add_quantize(App& root, QuantizeArguments& quantize) {
   app.footer("Example:\n  syncopate quantize net.onnx --input pictures/ -o net_int8.onnx");
 }
 
+void add_eval(App& root, EvalArguments& eval) {
+  App& app = *root.add_subcommand("eval",
+                                  "Score a network on labeled pictures, in float and in fixed "
+                                  "point");
+  add_model(app, eval.model);
+  app.add_option("-d,--data", eval.data,
+                 "cifar10, mnist or fashion-mnist, or a folder of pictures named LABEL_*.png|jpg")
+      ->required()
+      ->type_name("DATA");
+  app.add_option("--data-root", eval.root, "Folder of data sets [$SYNCOPATE_DATA]")
+      ->type_name("DIR");
+  app.add_option("--label-offset", eval.label_offset,
+                 "Output of label 0; 1 where a network has a background class [0]")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1000000));
+  app.add_option("--json", eval.json, "Write the counts as JSON")->type_name("FILE");
+  add_normalization(app, eval.normalization);
+  add_bits(app, eval.bits, "Width of weights and activations [16]");
+  app.footer(
+      "Examples:\n  syncopate eval resnet20.onnx --data cifar10 --limit 1000\n"
+      "  syncopate eval net.onnx --data pictures/ --normalize caffe --bits 8");
+}
+
 void add_dram(App& root, DramArguments& dram) {
   App& app = *root.add_subcommand("dram",
                                   "Measure memory presets: latency and bandwidth by access "
@@ -322,6 +352,7 @@ Invocation parse(int argc, const char* const* argv) {
   add_disasm(root, arguments->disasm);
   add_prune(root, arguments->prune);
   add_quantize(root, arguments->quantize);
+  add_eval(root, arguments->eval);
   add_dram(root, arguments->dram);
   root.footer(
       "Examples:\n  syncopate run net.onnx --on diannao --report out.html\n  syncopate list\n"
@@ -355,6 +386,7 @@ Invocation parse(int argc, const char* const* argv) {
     if (name == "disasm") disasm_command(arguments->disasm, console);
     if (name == "prune") prune_command(arguments->prune, console);
     if (name == "quantize") quantize_command(arguments->quantize, console);
+    if (name == "eval") eval_command(arguments->eval, console);
     if (name == "dram") dram_command(arguments->dram, console);
   };
   return result;

@@ -104,6 +104,23 @@ Normalization normalization(const std::string& preset, std::int64_t channels) {
   fail("unknown normalization '{}' (known: {})", preset, fmt::join(normalization_presets(), ", "));
 }
 
+Normalization normalization(const InputOptions& options, std::int64_t channels) {
+  Normalization result = normalization(options.preset, channels);
+  if (options.scale) result.scale = *options.scale;
+  if (options.mean) result.mean = *options.mean;
+  if (options.deviation) result.deviation = *options.deviation;
+  result.bgr |= options.bgr;
+  for (const auto* list : {&result.mean, &result.deviation}) {
+    if (list->size() != 1 && static_cast<std::int64_t>(list->size()) != channels) {
+      fail("--mean and --std: expected 1 or {} values, got {}", channels, list->size());
+    }
+  }
+  for (const double deviation : result.deviation) {
+    if (deviation == 0) fail("--std: a deviation of 0 cannot divide");
+  }
+  return result;
+}
+
 Inputs::Inputs(const ir::Graph& graph, const InputOptions& options) : options_(options) {
   for (const ir::ValueId id : graph.inputs) values_.push_back(graph.value(id));
   if (values_.empty()) fail("{}: the network has no input", graph.source);
@@ -134,19 +151,7 @@ Inputs::Inputs(const ir::Graph& graph, const InputOptions& options) : options_(o
   main_ = static_cast<std::size_t>(free - values_.begin());
   const Shape& shape = main().shape;
   const std::int64_t channels = shape.size() == 4 ? shape[1] : 1;
-  normalization_ = normalization(options.preset, channels);
-  if (options.scale) normalization_.scale = *options.scale;
-  if (options.mean) normalization_.mean = *options.mean;
-  if (options.deviation) normalization_.deviation = *options.deviation;
-  normalization_.bgr |= options.bgr;
-  for (const auto* list : {&normalization_.mean, &normalization_.deviation}) {
-    if (list->size() != 1 && static_cast<std::int64_t>(list->size()) != channels) {
-      fail("--mean and --std: expected 1 or {} values, got {}", channels, list->size());
-    }
-  }
-  for (const double deviation : normalization_.deviation) {
-    if (deviation == 0) fail("--std: a deviation of 0 cannot divide");
-  }
+  normalization_ = normalization(options, channels);
   for (const std::string& path : plain) add_path(path);
   if (plain.empty()) {
     procedural_ = true;

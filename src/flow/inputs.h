@@ -25,6 +25,10 @@ struct Normalization {
 /// InputError lists them for an unknown name.
 Normalization normalization(const std::string& preset, std::int64_t channels);
 std::vector<std::string> normalization_presets();
+struct InputOptions;
+/// The preset with the user's own scale, means and deviations in place of its. InputError when
+/// their number does not fit the channels.
+Normalization normalization(const InputOptions& options, std::int64_t channels);
 
 /// What the user said about inputs.
 struct InputOptions {
