@@ -55,6 +55,11 @@ struct Parameters {
 Parameters parameters(const Builder& builder, std::size_t scale, std::size_t zero_point) {
   Parameters result;
   result.scale = builder.constant_values(scale, "the quantization scale");
+  for (const double step : result.scale) {
+    if (!(step > 0 && std::isfinite(step))) {
+      builder.refuse("a quantization scale is {}; expected a positive number", step);
+    }
+  }
   result.zero_point.assign(result.scale.size(), 0);
   if (builder.has_input(zero_point)) {
     const Tensor* zeros = builder.constant_or_null(zero_point);
