@@ -33,11 +33,20 @@ std::int64_t highest(const Field& field) {
 
 std::uint64_t mask(const Field& field) { return (std::uint64_t{1} << field.bits) - 1; }
 
-/// Sign-extends where the field is signed.
-std::int64_t extend(const Field& field, std::uint64_t raw) {
-  if (field.style != FieldStyle::signed_number) return static_cast<std::int64_t>(raw);
-  const int unused = 64 - field.bits;
-  return static_cast<std::int64_t>(raw << unused) >> unused;
+/// `bits` (1 to 63) bits from `begin` on.
+std::uint64_t extract(const Instruction& instruction, unsigned begin, unsigned bits) {
+  std::uint64_t value = 0;
+  if (begin >= 64) {
+    value = instruction.high >> (begin - 64);
+  } else {
+    value = instruction.low >> begin;
+    if (begin > 0) value |= instruction.high << (64 - begin);
+  }
+  return value & ((std::uint64_t{1} << bits) - 1);
+}
+
+std::int64_t sign_extend(std::uint64_t raw, unsigned bits) {
+  return static_cast<std::int64_t>(raw << (64 - bits)) >> (64 - bits);
 }
 
 std::size_t field_index(const Format& format, std::string_view name) {
@@ -97,6 +106,13 @@ InstructionSet::InstructionSet(std::string machine, std::vector<Format> formats)
       broken("{}: opcode {} or mnemonic '{}' is taken", machine_, format.opcode, format.mnemonic);
     }
     slot = static_cast<int>(i);
+    std::vector<Slot>& slots = slots_.emplace_back();
+    int begin = kOpcodeBits;
+    for (const Field& field : format.fields) {
+      slots.push_back({static_cast<std::uint8_t>(begin), static_cast<std::uint8_t>(field.bits),
+                       field.style == FieldStyle::signed_number});
+      begin += field.bits;
+    }
   }
 }
 
@@ -146,17 +162,20 @@ Decoded InstructionSet::decode(const Instruction& instruction) const {
 }
 
 void InstructionSet::decode(const Instruction& instruction, Decoded& result) const {
-  Wide bits = wide(instruction);
-  const int index = by_opcode_[static_cast<std::size_t>(bits & 0xff)];
+  const int index = by_opcode_[static_cast<std::size_t>(instruction.low & 0xff)];
   if (index < 0) fail("{}: unknown opcode {}", machine_, instruction.low & 0xff);
   result.format = &formats_[static_cast<std::size_t>(index)];
-  result.values.clear();
-  bits >>= kOpcodeBits;
-  for (const Field& field : result.format->fields) {
-    result.values.push_back(extend(field, static_cast<std::uint64_t>(bits) & mask(field)));
-    bits >>= field.bits;
+  const std::vector<Slot>& slots = slots_[static_cast<std::size_t>(index)];
+  result.values.resize(slots.size());
+  int end = kOpcodeBits;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const Slot slot = slots[i];
+    const std::uint64_t raw = extract(instruction, slot.begin, slot.bits);
+    result.values[i] =
+        slot.is_signed ? sign_extend(raw, slot.bits) : static_cast<std::int64_t>(raw);
+    end = slot.begin + slot.bits;
   }
-  if (bits != 0) {
+  if (end < kWordBits && (wide(instruction) >> end) != 0) {
     fail("{} instruction '{}': bits set beyond the last field", machine_, result.format->mnemonic);
   }
 }

@@ -71,11 +71,17 @@ class InstructionSet {
   const std::vector<Format>& formats() const { return formats_; }
 
  private:
+  /// Where a field lies, in few bytes: decoding a long program reads little else.
+  struct Slot {
+    std::uint8_t begin, bits;
+    bool is_signed;
+  };
   const Format& format(std::string_view mnemonic) const;
 
   std::string machine_;
   std::vector<Format> formats_;
-  std::array<int, 256> by_opcode_;  ///< Index in formats_, or -1.
+  std::vector<std::vector<Slot>> slots_;  ///< Of each format's fields.
+  std::array<int, 256> by_opcode_;        ///< Index in formats_, or -1.
 };
 
 }  // namespace syncopate::arch
