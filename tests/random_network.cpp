@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/random.h"
 
@@ -66,8 +67,8 @@ class Maker {
                                         &Maker::constant_operand,
                                         &Maker::two_operands,
                                         &Maker::broadcast,
-                                        &Maker::max_pool,
-                                        &Maker::average_pool,
+                                        &Maker::pool,
+                                        &Maker::pool,
                                         &Maker::global_pool,
                                         &Maker::lrn,
                                         &Maker::softmax,
@@ -112,6 +113,12 @@ class Maker {
   const Shape& shape(ValueId id) const { return graph_.value(id).shape; }
   std::size_t rank(ValueId id) const { return shape(id).size(); }
   bool is_image(ValueId id) const { return rank(id) >= 3 && rank(id) <= 5; }
+
+  static Ints counting(std::size_t count) {
+    Ints numbers(count);
+    std::iota(numbers.begin(), numbers.end(), 0);
+    return numbers;
+  }
 
   ValueId node(ir::Op op, std::vector<ValueId> inputs) {
     const std::string name = "n" + std::to_string(graph_.nodes.size());
@@ -220,10 +227,7 @@ class Maker {
     if (rank(x) < 3) {
       return ir::kNoValue;
     }
-    Ints perm;
-    for (std::size_t i = 0; i < rank(x); ++i) {
-      perm.push_back(static_cast<std::int64_t>(i));
-    }
+    Ints perm = counting(rank(x));
     std::swap(perm[perm.size() - 1], perm[perm.size() - 2]);
     return node(ir::MatMul{}, {x, node(ir::Transpose{perm}, {x})});
   }
@@ -304,23 +308,24 @@ class Maker {
     return node(ir::Binary{ir::BinaryKind::div}, {x, positive});
   }
 
-  ValueId pool(ValueId x, ir::PoolKind kind) {
+  ir::PoolKind pool_kind() {
+    return random_.chance(0.5) ? ir::PoolKind::max : ir::PoolKind::average;
+  }
+
+  ValueId pool(ValueId x) {
     if (!is_image(x)) {
       return ir::kNoValue;
     }
     ir::Pool op;
-    op.kind = kind;
+    op.kind = pool_kind();
     op.window = window(rank(x) - 2, 3, false);
     op.ceil_mode = random_.chance(0.4);
     op.count_include_pad = random_.chance(0.5);
     return node(op, {x});
   }
-  ValueId max_pool(ValueId x) { return pool(x, ir::PoolKind::max); }
-  ValueId average_pool(ValueId x) { return pool(x, ir::PoolKind::average); }
 
   ValueId global_pool(ValueId x) {
-    const auto kind = random_.chance(0.5) ? ir::PoolKind::max : ir::PoolKind::average;
-    return is_image(x) ? node(ir::GlobalPool{kind}, {x}) : ir::kNoValue;
+    return is_image(x) ? node(ir::GlobalPool{pool_kind()}, {x}) : ir::kNoValue;
   }
 
   ValueId lrn(ValueId x) {
@@ -364,27 +369,18 @@ class Maker {
 
   /// Reshape, transpose, reshape: channel shuffles and worse.
   ValueId shuffle(ValueId x) {
-    if (rank(x) < 2 || rank(x) > 5) {
-      return ir::kNoValue;
-    }
     const std::size_t axis = pick(rank(x));
     const std::int64_t groups = divisor_of(shape(x)[axis]);
-    Ints split = shape(x), perm;
+    Ints split = shape(x), perm = counting(rank(x) + 1);
     split[axis] /= groups;
     split.insert(split.begin() + static_cast<std::ptrdiff_t>(axis), groups);
-    for (std::size_t i = 0; i < split.size(); ++i) {
-      perm.push_back(static_cast<std::int64_t>(i));
-    }
     std::swap(perm[axis], perm[axis + 1]);
     const ValueId moved = node(ir::Transpose{perm}, {node(ir::Reshape{split, false}, {x})});
     return node(ir::Reshape{shape(x), false}, {moved});
   }
 
   ValueId transpose(ValueId x) {
-    Ints perm;
-    for (std::size_t i = 0; i < rank(x); ++i) {
-      perm.push_back(static_cast<std::int64_t>(i));
-    }
+    Ints perm = counting(rank(x));
     std::swap(perm[pick(rank(x))], perm[pick(rank(x))]);
     return node(ir::Transpose{perm}, {x});
   }
@@ -461,9 +457,6 @@ class Maker {
   }
 
   ValueId gather(ValueId x) {
-    if (rank(x) < 2) {
-      return ir::kNoValue;
-    }
     const std::size_t axis = pick(rank(x));
     Tensor index(DType::i64, random_.chance(0.5) ? Shape{} : Shape{1});
     index.mutable_data<std::int64_t>()[0] = random_.integer(0, shape(x)[axis] - 1);
@@ -499,19 +492,6 @@ class Maker {
 
 ir::Graph random_network(std::uint64_t seed, const RandomNetworkOptions& options) {
   return Maker(seed, options).make();
-}
-
-std::vector<Tensor> random_inputs(const ir::Graph& graph, std::uint64_t seed) {
-  Random random(seed ^ 0x5eed);
-  std::vector<Tensor> inputs;
-  for (const ValueId id : graph.inputs) {
-    Tensor tensor(DType::f32, graph.value(id).shape);
-    for (float& value : tensor.mutable_data<float>()) {
-      value = static_cast<float>(random.normal());
-    }
-    inputs.push_back(std::move(tensor));
-  }
-  return inputs;
 }
 
 }  // namespace syncopate::testing

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/random.h"
 #include "ir/graph.h"
 
 namespace syncopate::testing {
@@ -20,6 +21,17 @@ struct RandomNetworkOptions {
 ir::Graph random_network(std::uint64_t seed, const RandomNetworkOptions& options = {});
 
 /// Normally distributed values for every input of a graph.
-std::vector<Tensor> random_inputs(const ir::Graph& graph, std::uint64_t seed);
+inline std::vector<Tensor> random_inputs(const ir::Graph& graph, std::uint64_t seed) {
+  Random random(seed ^ 0x5eed);
+  std::vector<Tensor> inputs;
+  for (const ValueId id : graph.inputs) {
+    Tensor tensor(DType::f32, graph.value(id).shape);
+    for (float& value : tensor.mutable_data<float>()) {
+      value = static_cast<float>(random.normal());
+    }
+    inputs.push_back(std::move(tensor));
+  }
+  return inputs;
+}
 
 }  // namespace syncopate::testing
