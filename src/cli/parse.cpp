@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "accel/registry.h"
 #include "base/error.h"
 #include "base/params.h"
 #include "cli/commands.h"
@@ -28,6 +29,14 @@ struct Arguments {
   DramArguments dram;
   EvalArguments eval;
 };
+
+/// Examples for accelerators this build has: {one} becomes the first one's name, {all} all names.
+std::string examples(std::string_view text) {
+  std::vector<std::string_view> names;
+  for (const sim::Accelerator* accelerator : accel::all()) names.push_back(accelerator->name);
+  return fmt::format(fmt::runtime(text), fmt::arg("one", names.empty() ? "A" : names.front()),
+                     fmt::arg("all", fmt::join(names, ",")));
+}
 
 void add_model(App& app, ModelArguments& model) {
   app.add_option("MODEL", model.model, "ONNX file, or zoo:NAME for a made-up network")
@@ -123,13 +132,12 @@ void add_run(App& root, RunArguments& run) {
   app.add_flag("--all-layers", run.all_layers, "Print every layer, however many there are")
       ->group("Output");
   app.footer(
-      "Examples:\n"
-      "  syncopate run net.onnx --on diannao\n"
-      "  syncopate run net.onnx --on diannao,cambricon_x,cambricon_s --input cat.png --report "
-      "out.html\n"
-      "  syncopate run zoo:vgg16 --on cambricon_s --dram ddr4-2400 --check off --json - | jq\n"
-      "  syncopate run net.onnx --on cambricon_s --set cambricon_s.Tn=32 --input pictures/ --limit "
-      "10");
+      examples("Examples:\n"
+               "  syncopate run net.onnx --on {one}\n"
+               "  syncopate run net.onnx --on {all} --input cat.png --report out.html\n"
+               "  syncopate run zoo:vgg16 --on {one} --dram ddr4-2400 --check off --json - | jq\n"
+               "  syncopate run net.onnx --on {one} --set {one}.clock_mhz=500 --input pictures/ "
+               "--limit 10"));
 }
 
 void add_inspect(App& root, InspectArguments& inspect) {
@@ -146,7 +154,7 @@ void add_list(App& root, ListArguments& list) {
   app.add_option("--params", list.params, "The parameters of one accelerator")->type_name("A");
   app.add_flag("--networks", list.networks, "Networks with made-up weights, for zoo:NAME");
   app.add_flag("--dram", list.dram, "Memory presets, for --dram");
-  app.footer("Examples:\n  syncopate list\n  syncopate list --params cambricon_s");
+  app.footer(examples("Examples:\n  syncopate list\n  syncopate list --params {one}"));
 }
 
 void add_lower(App& root, LowerArguments& lower) {
@@ -170,7 +178,7 @@ void add_compile(App& root, CompileArguments& compile) {
   add_input(app, compile.input);
   add_bits(app, compile.bits, "Width of weights and activations [16]");
   app.add_option("-o,--output", compile.output, "Program file")->required()->type_name("FILE.syp");
-  app.footer("Example:\n  syncopate compile net.onnx --on cambricon_s -o net.syp");
+  app.footer(examples("Example:\n  syncopate compile net.onnx --on {one} -o net.syp"));
 }
 
 void add_disasm(App& root, DisasmArguments& disasm) {
@@ -181,7 +189,8 @@ void add_disasm(App& root, DisasmArguments& disasm) {
   app.get_option("--on")->required(false);
   add_input(app, disasm.input);
   add_bits(app, disasm.bits, "Width of weights and activations [16]");
-  app.footer("Examples:\n  syncopate disasm net.syp\n  syncopate disasm net.onnx --on diannao");
+  app.footer(
+      examples("Examples:\n  syncopate disasm net.syp\n  syncopate disasm net.onnx --on {one}"));
 }
 
 void add_prune(App& root, PruneArguments& prune) {
@@ -354,9 +363,9 @@ Invocation parse(int argc, const char* const* argv) {
   add_quantize(root, arguments->quantize);
   add_eval(root, arguments->eval);
   add_dram(root, arguments->dram);
-  root.footer(
-      "Examples:\n  syncopate run net.onnx --on diannao --report out.html\n  syncopate list\n"
-      "`syncopate COMMAND --help` says more.");
+  root.footer(examples(
+      "Examples:\n  syncopate run net.onnx --on {one} --report out.html\n  syncopate list\n"
+      "`syncopate COMMAND --help` says more."));
 
   Invocation result;
   try {
