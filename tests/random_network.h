@@ -24,7 +24,7 @@ ir::Graph random_network(std::uint64_t seed, const RandomNetworkOptions& options
 inline std::vector<Tensor> random_inputs(const ir::Graph& graph, std::uint64_t seed) {
   Random random(seed ^ 0x5eed);
   std::vector<Tensor> inputs;
-  for (const ValueId id : graph.inputs) {
+  for (const ir::ValueId id : graph.inputs) {
     Tensor tensor(DType::f32, graph.value(id).shape);
     for (float& value : tensor.mutable_data<float>()) {
       value = static_cast<float>(random.normal());
