@@ -251,6 +251,17 @@ void add_eval(App& root, EvalArguments& eval) {
       "  syncopate eval net.onnx --data pictures/ --normalize caffe --bits 8");
 }
 
+void add_reproduce(App& root, ReproduceArguments& reproduce) {
+  App& app = *root.add_subcommand("reproduce", "Set a paper's figures beside what comes out here");
+  app.add_option("PAPER", reproduce.paper, "Which one; without it, those known are listed")
+      ->type_name("");
+  app.add_option("--json", reproduce.json, "Write the tables as JSON ('-': standard output)")
+      ->type_name("FILE");
+  app.add_option("--data", reproduce.data, "Folder of real networks [$SYNCOPATE_DATA]")
+      ->type_name("DIR");
+  app.footer("Example:\n  syncopate reproduce cambricon-s");
+}
+
 void add_dram(App& root, DramArguments& dram) {
   App& app = *root.add_subcommand("dram",
                                   "Measure memory presets: latency and bandwidth by access "
@@ -362,6 +373,7 @@ Invocation parse(int argc, const char* const* argv) {
   add_prune(root, arguments->prune);
   add_quantize(root, arguments->quantize);
   add_eval(root, arguments->eval);
+  add_reproduce(root, arguments->reproduce);
   add_dram(root, arguments->dram);
   root.footer(examples(
       "Examples:\n  syncopate run net.onnx --on {one} --report out.html\n  syncopate list\n"
@@ -396,6 +408,7 @@ Invocation parse(int argc, const char* const* argv) {
     if (name == "prune") prune_command(arguments->prune, console);
     if (name == "quantize") quantize_command(arguments->quantize, console);
     if (name == "eval") eval_command(arguments->eval, console);
+    if (name == "reproduce") reproduce_command(arguments->reproduce, console);
     if (name == "dram") dram_command(arguments->dram, console);
   };
   return result;

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/params.h"
+#include "ir/graph.h"
+#include "report/result.h"
+#include "reproduce/paper.h"
+
+namespace syncopate::reproduce {
+
+/// A machine with its parameters and memory.
+struct Variant {
+  std::string machine;                 ///< Folder under accel/.
+  std::string dram;                    ///< Memory preset.
+  std::vector<std::string> overrides;  ///< "key=value".
+};
+
+/// One inference of a network on several machines.
+struct Simulation {
+  std::vector<report::NetworkLayer> layers;
+  std::vector<report::MachineResult> machines;  ///< In the order of the variants.
+};
+
+/// Quantizes the network to 16 bits on these inputs, runs it once in fixed point, and executes
+/// every layer on every variant. A sample of tiles of each is replayed in the clocked engine,
+/// outputs included: InternalError when anything differs.
+Simulation simulate(const ir::Graph& graph, const std::vector<Tensor>& inputs,
+                    std::span<const Variant> variants, const Watch& watch);
+
+/// Which layers a figure is about.
+enum class Scope : std::uint8_t { all, conv, fc };
+
+/// Time and energy of one inference.
+struct Cost {
+  double seconds = 0;
+  double chip_pj = 0;    ///< Without DRAM.
+  double dram_bits = 0;  ///< Moved, both ways.
+  double total_pj(double dram_pj_per_bit) const { return chip_pj + dram_bits * dram_pj_per_bit; }
+};
+Cost cost_of(const Simulation& simulation, std::size_t machine, Scope scope);
+
+}  // namespace syncopate::reproduce
