@@ -138,6 +138,13 @@ TEST(RandomChains, PassesKeepEveryBit) {
     expect_same_outputs(fixed, gconv::forward_views(fixed), inputs, "forward_views");
     expect_same_outputs(fixed, gconv::remove_dead(fixed), inputs, "remove_dead");
     expect_same_outputs(fixed, gconv::optimize(fixed), inputs, "optimize");
+    const Chain optimized = gconv::optimize(chain);  // float chains, too
+    ASSERT_NO_THROW(gconv::verify(optimized));
+    const auto before = ref::interpret_float(chain, inputs);
+    const auto after = ref::interpret_float(optimized, inputs);
+    for (const std::string& output : chain.outputs) {
+      EXPECT_EQ(before.at(output), after.at(output)) << output;
+    }
   }
 }
 

@@ -115,10 +115,9 @@ std::optional<GConv> fused(const Chain& chain, const GConv& first, const GConv& 
   return result;
 }
 
-/// Whether the post's per-channel entries follow `next.channel`, which `first` must then have.
+/// Whether per-channel entries of both, weights included, run along the same dimension.
 bool channels_agree(const GConv& first, const GConv& next) {
-  return first.channel.empty() || next.channel.empty() || first.channel == next.channel ||
-         (next.fixed ? next.fixed->multiplier.size() : 1) == 1;
+  return first.channel.empty() || next.channel.empty() || first.channel == next.channel;
 }
 
 }  // namespace
