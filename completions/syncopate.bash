@@ -79,7 +79,7 @@ _syncopate() {
   if [[ $current == -* ]]; then
     local options=$general
     case $command in
-      run) options+=" $model $input $machine --bits --no-optimize --check --labels --json --csv --report --all-layers" ;;
+      run) options+=" $model $input $machine --bits --check --labels --json --csv --report --all-layers" ;;
       inspect) options+=" $model --json --text" ;;
       list) options+=" --names --params --networks --dram" ;;
       lower) options+=" $model $input --output --quantized --no-optimize --bits" ;;

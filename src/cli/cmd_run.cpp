@@ -20,7 +20,6 @@ flow::RunOptions to_options(const RunArguments& arguments, const std::string& co
   options.machines = to_machines(arguments.machines, &options.energy);
   options.input = to_input(arguments.input);
   options.quantize = to_quantize(arguments.bits);
-  options.optimize = !arguments.no_optimize;
   options.check = sim::check_mode_from(arguments.check);
   options.dram = arguments.machines.dram;
   options.command = command_line;

@@ -47,7 +47,6 @@ struct RunArguments {
   MachineArguments machines;
   std::string check = "sample";
   int bits = 16;
-  bool no_optimize = false;
   std::string labels;
   std::string json, csv, html;
   bool all_layers = false;

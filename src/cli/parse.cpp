@@ -30,12 +30,21 @@ struct Arguments {
   EvalArguments eval;
 };
 
-/// Examples for accelerators this build has: {one} becomes the first one's name, {all} all names.
+/// Names for examples in help: the first accelerators there are.
+std::string example_machines(std::size_t most) {
+  std::string names;
+  for (const sim::Accelerator* accelerator : accel::all()) {
+    if (most-- == 0) break;
+    names += names.empty() ? "" : ",";
+    names += accelerator->name;
+  }
+  return names;
+}
+
+/// A footer of examples; {one} and {all} stand for accelerators.
 std::string examples(std::string_view text) {
-  std::vector<std::string_view> names;
-  for (const sim::Accelerator* accelerator : accel::all()) names.push_back(accelerator->name);
-  return fmt::format(fmt::runtime(text), fmt::arg("one", names.empty() ? "A" : names.front()),
-                     fmt::arg("all", fmt::join(names, ",")));
+  return fmt::format(fmt::runtime(text), fmt::arg("one", example_machines(1)),
+                     fmt::arg("all", example_machines(3)));
 }
 
 void add_model(App& app, ModelArguments& model) {
@@ -56,7 +65,7 @@ void add_normalization(App& app, InputArguments& input) {
     return made->type_name(type)->group("Input");
   };
   option(app.add_option("--limit", input.limit, "Use at most N inputs"), "N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(std::int64_t{0}, INT64_MAX).description(""));
   option(app.add_option("--normalize", input.normalize,
                         "auto, imagenet, caffe, signed, unit or raw [auto]"),
          "HOW");
@@ -80,7 +89,7 @@ void add_input(App& app, InputArguments& input) {
 void add_bits(App& app, int& bits, const char* text) {
   app.add_option("--bits", bits, text)
       ->type_name("8|16")
-      ->check(CLI::IsMember({8, 16}))
+      ->check(CLI::IsMember({8, 16}).description(""))
       ->group("Network");
 }
 
@@ -111,12 +120,10 @@ void add_run(App& root, RunArguments& run) {
   add_machines(app, run.machines);
   add_input(app, run.input);
   add_bits(app, run.bits, "Width of weights and activations [16]");
-  app.add_flag("--no-optimize", run.no_optimize, "Execute the chain as lowered, without fusion")
-      ->group("Network");
   app.add_option("--check", run.check,
                  "Replay tiles in the clocked engine: full, sample or off [sample]")
       ->type_name("HOW")
-      ->check(CLI::IsMember({"full", "sample", "off"}));
+      ->check(CLI::IsMember({"full", "sample", "off"}).description(""));
   app.add_option("--labels", run.labels, "Class names, one per line")
       ->type_name("FILE")
       ->group("Output");
@@ -131,13 +138,12 @@ void add_run(App& root, RunArguments& run) {
       ->group("Output");
   app.add_flag("--all-layers", run.all_layers, "Print every layer, however many there are")
       ->group("Output");
-  app.footer(
-      examples("Examples:\n"
-               "  syncopate run net.onnx --on {one}\n"
-               "  syncopate run net.onnx --on {all} --input cat.png --report out.html\n"
-               "  syncopate run zoo:vgg16 --on {one} --dram ddr4-2400 --check off --json - | jq\n"
-               "  syncopate run net.onnx --on {one} --set {one}.clock_mhz=500 --input pictures/ "
-               "--limit 10"));
+  app.footer(examples(
+      "Examples:\n"
+      "  syncopate run net.onnx --on {one}\n"
+      "  syncopate run net.onnx --on {all} --input cat.png --report out.html\n"
+      "  syncopate run zoo:vgg16 --on {one} --dram ddr4-2400 --check off --json - | jq\n"
+      "  syncopate run net.onnx --on {one} --set {one}.KEY=VALUE --input pictures/ --limit 10"));
 }
 
 void add_inspect(App& root, InspectArguments& inspect) {
@@ -201,10 +207,10 @@ void add_prune(App& root, PruneArguments& prune) {
       ->type_name("D");
   app.add_option("--method", prune.method, "coarse (blocks) or magnitude (single weights) [coarse]")
       ->type_name("HOW")
-      ->check(CLI::IsMember({"coarse", "magnitude"}));
+      ->check(CLI::IsMember({"coarse", "magnitude"}).description(""));
   app.add_option("--criterion", prune.criterion, "How a block is judged: average or max [average]")
       ->type_name("HOW")
-      ->check(CLI::IsMember({"average", "max"}));
+      ->check(CLI::IsMember({"average", "max"}).description(""));
   app.add_option("--block", prune.block,
                  "Block of convolutions: inputs,outputs,height,width [1,16,1,1]")
       ->type_name("A,B,C,D");
@@ -259,7 +265,7 @@ void add_reproduce(App& root, ReproduceArguments& reproduce) {
       ->type_name("FILE");
   app.add_option("--data", reproduce.data, "Folder of real networks [$SYNCOPATE_DATA]")
       ->type_name("DIR");
-  app.footer("Example:\n  syncopate reproduce cambricon-s");
+  app.footer("Examples:\n  syncopate reproduce\n  syncopate reproduce PAPER --json tables.json");
 }
 
 void add_dram(App& root, DramArguments& dram) {
@@ -274,12 +280,23 @@ void add_global(App& app, GlobalOptions& global) {
   app.add_flag("-v,--verbose", global.verbose, "Say more (twice: even more)")->group("General");
   app.add_option("--color", global.color, "auto, always or never [auto]")
       ->type_name("WHEN")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->check(CLI::IsMember({"auto", "always", "never"}).description(""))
       ->group("General");
   app.add_option("--threads", global.threads, "Threads to use [all]")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024))
+      ->check(CLI::Range(1, 1024).description(""))
       ->group("General");
+}
+
+/// A list option takes one word each time it is given, or it would swallow what follows it.
+void take_one_word_each(App& root) {
+  for (App* app : root.get_subcommands([](const App*) { return true; })) {
+    for (CLI::Option* option : app->get_options()) {
+      if (!option->get_positional() && option->get_items_expected_max() > 1) {
+        option->allow_extra_args(false);
+      }
+    }
+  }
 }
 
 /// Names a user could have meant: long options of the command, or the commands.
@@ -375,6 +392,7 @@ Invocation parse(int argc, const char* const* argv) {
   add_eval(root, arguments->eval);
   add_reproduce(root, arguments->reproduce);
   add_dram(root, arguments->dram);
+  take_one_word_each(root);
   root.footer(examples(
       "Examples:\n  syncopate run net.onnx --on {one} --report out.html\n  syncopate list\n"
       "`syncopate COMMAND --help` says more."));
@@ -383,7 +401,7 @@ Invocation parse(int argc, const char* const* argv) {
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    result.text = chosen(root).help();
+    result.text = root.help();
     return result;
   } catch (const CLI::CallForAllHelp&) {
     result.text = root.help("", CLI::AppFormatMode::All);

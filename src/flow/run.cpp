@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "accel/registry.h"
 #include "base/error.h"
 #include "flow/answers.h"
 #include "flow/layers.h"
@@ -66,6 +67,15 @@ std::vector<std::vector<Tensor>> remaining_outputs(const ir::Graph& graph, const
   return outputs;
 }
 
+/// What is wrong with machines or memories is said before the long work.
+void check_requests(const RunOptions& options) {
+  for (const MachineRequest& request : options.machines) {
+    const arch::Spec spec = accel::find(request.name).spec(request.overrides);
+    sim::make_memory(options.dram.empty() ? spec.dram : options.dram, spec.clock_mhz);
+    cost::EnergyTable::load(spec.node_nm, options.energy);
+  }
+}
+
 std::int64_t peak_memory() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -75,6 +85,7 @@ std::int64_t peak_memory() {
 }  // namespace
 
 report::RunResult run(const RunOptions& options, const Watch& watch) {
+  check_requests(options);
   report::RunResult result;
   Phases phase(watch, result.phases);
 
@@ -99,7 +110,7 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
   graph.reset();
   gconv::Chain chain =
       phase("quantize", [&] { return gconv::quantize(floating, ranges, options.quantize); });
-  if (options.optimize) chain = phase("optimize", [&] { return gconv::optimize(chain); });
+  chain = phase("optimize", [&] { return gconv::optimize(chain); });
   const ref::FixedNet net = phase("build", [&] { return ref::FixedNet(chain); });
 
   std::vector<std::unique_ptr<Target>> targets;

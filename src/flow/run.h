@@ -26,7 +26,6 @@ struct RunOptions {
   std::vector<MachineRequest> machines;
   InputOptions input;
   gconv::QuantizeOptions quantize;
-  bool optimize = true;
   sim::CheckMode check = sim::CheckMode::sample;
   std::string dram;                 ///< Preset for all machines; empty: each machine's own.
   Params energy;                    ///< Changes to the energy table, e.g. dram_pj_per_bit.

@@ -167,7 +167,7 @@ function stacked_rows(width, bars, show, options) {
         [p.color, p.name, `${show(p.value)}  ${format.percent(p.value / totals[index])}`]);
       marks.push(s("rect", { class: "mark", "data-key": part.key, x, y, width: Math.max(0.5, wide - 1), height: tall, rx: 2, fill: part.color,
         ...hover(() => [bar.name, bar.note, rows()]) }));
-      if (wide > 46) marks.push(text_at(x + wide / 2, y + tall / 2 + 4, format.percent(part.value / totals[index]), { class: "inside" + (/bubble|s2|underfill/.test(part.color) ? " on-light" : ""), "text-anchor": "middle" }));
+      if (wide > 46) marks.push(text_at(x + wide / 2, y + tall / 2 + 4, format.percent(part.value / totals[index]), { class: "inside" + (/bubble|s2/.test(part.color) ? " on-light" : /underfill/.test(part.color) ? " on-gray" : ""), "text-anchor": "middle" }));
       x += wide;
     }
     marks.push(text_at(x + 8, y + tall / 2 + 4, show(totals[index]), { class: "strong" }));

@@ -67,7 +67,7 @@ function heading() {
   const checked = machines.reduce((sum, m) => sum + m.total.checked.tiles, 0);
   const chip = (text, kind) => h("span", { class: "chip " + (kind || "") }, text);
   return h("div", {}, top_bar(), h("h1", {}, run.model.name),
-    h("p", { class: "sub" }, `Executed on ${machines.map((m) => m.name).join(", ")}. ${run.input.description}`),
+    h("p", { class: "sub" }, `Executed on ${machines.map((m) => m.name).join(", ")}. Input: ${run.input.description}.`),
     h("div", { class: "chips" },
       run.model.synthetic && chip("synthetic weights", "warn"), run.input.procedural && chip("made-up input", "warn"),
       chip(`${run.model.weight_bits}-bit weights, ${run.model.activation_bits}-bit activations`),
@@ -195,14 +195,17 @@ function matrix_section() {
 
 function sparsity_section() {
   const panel = h("div", { class: "panel" });
-  const effectual = run.layers.map((_, i) => machines.length && machines[0].layers[i].pairs.required > 0 ? machines[0].layers[i].pairs.effectual / machines[0].layers[i].pairs.required : null);
+  // Layers that multiply by weights; sums and copies between them have little to skip.
+  const weighted = run.layers.map((_, i) => i).filter((i) => run.layers[i].weights > 0);
+  const shown = weighted.length ? weighted : run.layers.map((_, i) => i);
+  const effectual = shown.map((i) => machines.length && machines[0].layers[i].pairs.required > 0 ? machines[0].layers[i].pairs.effectual / machines[0].layers[i].pairs.required : null);
   const series = [
     { key: "pairs", name: "pairs with both operands non-zero", color: "var(--s0)", area: true, values: effectual },
-    { key: "weights", name: "non-zero weights", color: "var(--s1)", values: run.layers.map((l) => l.weights > 0 ? l.weight_density : null) },
-    { key: "inputs", name: "non-zero inputs", color: "var(--s2)", values: run.layers.map((l) => l.input_density) }];
+    { key: "weights", name: "non-zero weights", color: "var(--s1)", values: shown.map((i) => run.layers[i].weights > 0 ? run.layers[i].weight_density : null) },
+    { key: "inputs", name: "non-zero inputs", color: "var(--s2)", values: shown.map((i) => run.layers[i].input_density) }];
   panel.append(legend(series.map((l) => [l.key, l.name, l.color, "", !l.area]), () => panel), chart((width) =>
-    densities(width, run.layers.map((l) => l.name), run.layers.map(layer_note), series)));
-  return section("What there is to skip", "Density of weights and inputs of each layer, and what is left of the dense work when zeros are skipped.", null, panel);
+    densities(width, shown.map((i) => run.layers[i].name), shown.map((i) => layer_note(run.layers[i])), series)));
+  return section("What there is to skip", "Density of weights and inputs of each layer with weights, and what is left of the dense work when zeros are skipped.", null, panel);
 }
 
 function answers_section() {
@@ -228,8 +231,8 @@ function table_section() {
     const m = machines[which];
     const columns = [["layer", (l, n) => n.name, (v) => v], ["kind", (l, n) => n.kind, (v) => v], ["output", (l, n) => n.shape, (v) => v],
       ["cycles", (l) => l.cycles / inputs, format.grouped], ["time", (l) => l.cycles / m.total.cycles, format.percent],
-      ["utilization", (l) => cause_shares(l)[0].value, format.percent], ["effectual pairs", (l) => l.pairs.required ? l.pairs.effectual / l.pairs.required : 0, format.percent],
-      ["issued pairs", (l) => l.pairs.required ? l.pairs.issued / l.pairs.required : 0, format.percent], ["causes", null],
+      ["utilization", (l) => cause_shares(l)[0].value, format.percent], ["effectual", (l) => l.pairs.required ? l.pairs.effectual / l.pairs.required : 0, format.percent],
+      ["issued", (l) => l.pairs.required ? l.pairs.issued / l.pairs.required : 0, format.percent], ["causes", null],
       ["DRAM", (l) => streams_of(l).reduce((sum, p) => sum + p.value, 0), format.bytes],
       ...(has_energy ? [["energy", (l) => energy_of(l, true).reduce((sum, p) => sum + p.value, 0), format.energy]] : [])];
     const order = m.layers.map((_, i) => i);
