@@ -9,7 +9,7 @@ _syncopate_list() {  # what `syncopate list ...` prints, without blanks
 _syncopate() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local _syncopate_program=${COMP_WORDS[0]}
-  local commands="run inspect list lower compile disasm prune quantize reproduce dram"
+  local commands="run inspect list lower compile disasm prune quantize eval reproduce dram"
   local model="--dim --seed" general="--help --verbose --color --threads"
   local input="--input --limit --normalize --mean --std --scale --bgr"
   local machine="--on --set --config --dram"
@@ -68,7 +68,12 @@ _syncopate() {
       compopt -o filenames 2> /dev/null
       return
       ;;
-    --data) COMPREPLY=($(compgen -d -- "$current")); compopt -o filenames 2> /dev/null; return ;;
+    -d | --data | --data-root)
+      [[ $command == eval && $previous != --data-root ]] && COMPREPLY=($(compgen -W "cifar10 mnist fashion-mnist" -- "$current"))
+      COMPREPLY+=($(compgen -d -- "$current"))
+      compopt -o filenames 2> /dev/null
+      return
+      ;;
   esac
 
   if [[ -z $command ]]; then
@@ -87,6 +92,7 @@ _syncopate() {
       disasm) options+=" $model $input $machine --bits" ;;
       prune) options+=" $model --output --density --method --criterion --block --layer --keep" ;;
       quantize) options+=" $model $input --output" ;;
+      eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits" ;;
       reproduce) options+=" --json --data" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$current"))

@@ -265,7 +265,8 @@ void add_reproduce(App& root, ReproduceArguments& reproduce) {
       ->type_name("FILE");
   app.add_option("--data", reproduce.data, "Folder of real networks [$SYNCOPATE_DATA]")
       ->type_name("DIR");
-  app.footer("Examples:\n  syncopate reproduce\n  syncopate reproduce PAPER --json tables.json");
+  app.footer(
+      "Examples:\n  syncopate reproduce\n  syncopate reproduce cambricon-s --json tables.json");
 }
 
 void add_dram(App& root, DramArguments& dram) {
