@@ -6,10 +6,10 @@
 
 #include "ref/digit_plane.h"
 #include "ref/dot_tile.h"
+#include "ref/fixed_step.h"
 #include "ref/loops.h"
 #include "ref/packed_weights.h"
 #include "ref/post_row.h"
-#include "ref/step.h"
 
 namespace syncopate::ref {
 namespace {
@@ -87,7 +87,7 @@ ReductionOrder order_of(std::vector<Loop> taps) {
   return order;
 }
 
-class ConvStep : public Step {
+class ConvStep : public FixedStep {
  public:
   ConvStep(const GConv& gconv, const Tensor& weights, DType input, const TileKernel& kernel)
       : kernel_(kernel),
@@ -106,7 +106,7 @@ class ConvStep : public Step {
     pack(weights);
   }
 
-  void run(const Operands& operands) const override {
+  void run(const StepOperands& operands) const override {
     std::int16_t* plane = operands.scratch.reserve(plane_.reserve());
     plane_.fill(operands.input, plane);
     const DType dtype = operands.output.dtype();
@@ -217,8 +217,8 @@ class ConvStep : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_conv_step(const Chain& chain, const GConv& gconv,
-                                     const TileKernel& kernel) {
+std::unique_ptr<FixedStep> make_conv_step(const Chain& chain, const GConv& gconv,
+                                          const TileKernel& kernel) {
   if (!constant_products(chain, gconv)) return nullptr;
   const DigitPlane plane(gconv, 1);
   const ConvLoops loops = conv_loops(plane.on_plane(gconv));

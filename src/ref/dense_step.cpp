@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "base/simd.h"
+#include "ref/fixed_step.h"
 #include "ref/loops.h"
 #include "ref/post_row.h"
-#include "ref/step.h"
 
 namespace syncopate::ref {
 namespace {
@@ -99,7 +99,7 @@ DenseLoops dense_loops(const GConv& gconv) {
   return result;
 }
 
-class DenseStep : public Step {
+class DenseStep : public FixedStep {
  public:
   DenseStep(const GConv& gconv, const Tensor& weights, DenseLoops loops)
       : weights_(weights),
@@ -115,7 +115,7 @@ class DenseStep : public Step {
     }
   }
 
-  void run(const Operands& operands) const override {
+  void run(const StepOperands& operands) const override {
     const std::int64_t pixels = count_of(loops_.pixels);
     std::int16_t* digits = operands.scratch.reserve(static_cast<std::size_t>(2 * count_ * pixels));
     gather(operands.input, digits);
@@ -199,7 +199,7 @@ bool constant_products(const Chain& chain, const GConv& gconv) {
          plain_integer(chain.tensors.at(gconv.output.tensor).dtype);
 }
 
-std::unique_ptr<Step> make_dense_step(const Chain& chain, const GConv& gconv) {
+std::unique_ptr<FixedStep> make_dense_step(const Chain& chain, const GConv& gconv) {
   if (!constant_products(chain, gconv)) return nullptr;
   DenseLoops loops = dense_loops(gconv);
   if (!loops.fits) return nullptr;

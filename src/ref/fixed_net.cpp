@@ -3,9 +3,9 @@
 #include <mutex>
 #include <set>
 
+#include "ref/fixed_step.h"
 #include "ref/interpret.h"
 #include "ref/loops.h"
-#include "ref/step.h"
 #include "ref/storage.h"
 
 namespace syncopate::ref {
@@ -14,10 +14,10 @@ namespace {
 using gconv::Chain;
 using gconv::GConv;
 
-class ElementStep : public Step {
+class ElementStep : public FixedStep {
  public:
   explicit ElementStep(const GConv& gconv) : gconv_(gconv) {}
-  void run(const Operands& operands) const override {
+  void run(const StepOperands& operands) const override {
     interpret_gconv(gconv_, operands.input, operands.kernel, operands.output);
   }
 
@@ -25,16 +25,16 @@ class ElementStep : public Step {
   const GConv& gconv_;
 };
 
-std::unique_ptr<Step> make_step(const Chain& chain, const GConv& gconv) {
-  if (std::unique_ptr<Step> step = make_dense_step(chain, gconv)) return step;
-  if (std::unique_ptr<Step> step = make_conv_step(chain, gconv)) return step;
-  if (std::unique_ptr<Step> step = make_row_step(chain, gconv)) return step;
+std::unique_ptr<FixedStep> make_step(const Chain& chain, const GConv& gconv) {
+  if (std::unique_ptr<FixedStep> step = make_dense_step(chain, gconv)) return step;
+  if (std::unique_ptr<FixedStep> step = make_conv_step(chain, gconv)) return step;
+  if (std::unique_ptr<FixedStep> step = make_row_step(chain, gconv)) return step;
   return make_element_step(gconv);
 }
 
 }  // namespace
 
-std::unique_ptr<Step> make_element_step(const GConv& gconv) {
+std::unique_ptr<FixedStep> make_element_step(const GConv& gconv) {
   return std::make_unique<ElementStep>(gconv);
 }
 
@@ -112,9 +112,9 @@ struct FixedNet::Impl {
   }
 
   const Chain& chain;
-  std::vector<std::unique_ptr<Step>> steps;
+  std::vector<std::unique_ptr<FixedStep>> steps;
   std::vector<std::vector<std::string>> last_use;  ///< Per GCONV: tensors to free after it.
-  Scratch scratch;
+  StepScratch scratch;
   std::mutex running;  ///< The scratch memory serves one run at a time.
 };
 

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "ref/fixed_step.h"
 #include "ref/interpret.h"
 #include "ref/random_gconv.h"
-#include "ref/step.h"
 #include "ref/storage.h"
 
 namespace syncopate::ref {
@@ -34,10 +34,10 @@ Tensor expected(const Chain& chain, const std::vector<Tensor>& inputs) {
 }
 
 /// What one step makes of the chain's only GCONV.
-Tensor run_step(const Step& step, const Chain& chain, const std::vector<Tensor>& inputs) {
+Tensor run_step(const FixedStep& step, const Chain& chain, const std::vector<Tensor>& inputs) {
   const gconv::TensorInfo& info = chain.tensors.at("y");
   Tensor output(info.dtype, {info.elements});
-  Scratch scratch;
+  StepScratch scratch;
   const auto k = chain.tensors.find("k");
   const Tensor* kernel = k == chain.tensors.end() ? nullptr
                          : k->second.constant     ? &*k->second.constant

@@ -5,10 +5,10 @@
 #include <cstring>
 #include <limits>
 
+#include "ref/fixed_step.h"
 #include "ref/loops.h"
 #include "ref/post_row.h"
 #include "ref/row_ops.h"
-#include "ref/step.h"
 
 // Pooling, element-wise operators, copies between views, parts of softmax and of LRN, depthwise
 // convolutions: a row of outputs at a time, along the loop whose outputs lie side by side. For each
@@ -64,10 +64,10 @@ void merge_loops(std::vector<Loop>& loops, const std::vector<bool>& guarded) {
   }
 }
 
-class RowStep : public Step {
+class RowStep : public FixedStep {
  public:
   RowStep(const GConv& gconv, const gconv::TensorInfo* kernel);
-  void run(const Operands& operands) const override;
+  void run(const StepOperands& operands) const override;
 
  private:
   /// A piece of a row of outputs.
@@ -87,7 +87,7 @@ class RowStep : public Step {
   void place(const Odometer& at, std::int64_t first, Row& row) const;
   bool clip(const Row& row, const Tap& tap, std::int64_t& begin, std::int64_t& end) const;
   void reduce(const Row& row, const Tensor& input, const Tensor* kernel, Buffers& buffers) const;
-  void run_row(const Row& row, const Operands& operands, const Tensor* kernel, std::byte* out,
+  void run_row(const Row& row, const StepOperands& operands, const Tensor* kernel, std::byte* out,
                Buffers& buffers) const;
 
   const GConv& gconv_;
@@ -256,7 +256,7 @@ void RowStep::reduce(const Row& row, const Tensor& input, const Tensor* kernel,
   if (maximum) std::replace(buffers.sums, buffers.sums + row.count, kNothing, std::int64_t{0});
 }
 
-void RowStep::run_row(const Row& row, const Operands& operands, const Tensor* kernel,
+void RowStep::run_row(const Row& row, const StepOperands& operands, const Tensor* kernel,
                       std::byte* out, Buffers& buffers) const {
   const DType dtype = operands.output.dtype();
   const auto width = static_cast<std::int64_t>(size_of(dtype));
@@ -272,7 +272,7 @@ void RowStep::run_row(const Row& row, const Operands& operands, const Tensor* ke
               out + row.output * width, row_.output);
 }
 
-void RowStep::run(const Operands& operands) const {
+void RowStep::run(const StepOperands& operands) const {
   const Tensor* kernel = rearranged_.empty() ? operands.kernel : &rearranged_;
   std::byte* out = operands.output.mutable_raw().data();
   const std::int64_t chunks = (row_.extent + kChunk - 1) / kChunk;
@@ -294,7 +294,7 @@ void RowStep::run(const Operands& operands) const {
 
 }  // namespace
 
-std::unique_ptr<Step> make_row_step(const Chain& chain, const GConv& gconv) {
+std::unique_ptr<FixedStep> make_row_step(const Chain& chain, const GConv& gconv) {
   const auto type = [&](const gconv::View& view) { return chain.tensors.at(view.tensor).dtype; };
   const bool usable = std::ranges::all_of(
       gconv.dims, [](const gconv::Dim& dim) { return dim.stride > 0 || !padded(dim); });

@@ -11,7 +11,7 @@ namespace syncopate::ref {
 
 /// Memory that steps use while they run; kept between runs, since touching fresh pages costs more
 /// than filling them.
-class Scratch {
+class StepScratch {
  public:
   /// At least `elements` values, contents undefined.
   std::int16_t* reserve(std::size_t elements) {
@@ -25,32 +25,32 @@ class Scratch {
   Tensor buffer_;
 };
 
-struct Operands {
+struct StepOperands {
   const Tensor& input;
   const Tensor* kernel;  ///< Null when the GCONV has none.
   Tensor& output;
-  Scratch& scratch;
+  StepScratch& scratch;
 };
 
 /// One GCONV of a quantized chain, made ready to run. Repeatable; parallel inside.
-class Step {
+class FixedStep {
  public:
-  virtual ~Step() = default;
-  virtual void run(const Operands& operands) const = 0;
+  virtual ~FixedStep() = default;
+  virtual void run(const StepOperands& operands) const = 0;
 };
 
 /// Whether a GCONV adds up products of narrow activations and narrow constant weights.
 bool constant_products(const gconv::Chain& chain, const gconv::GConv& gconv);
 
 /// Convolution with constant weights on the tile kernels; null when the GCONV is something else.
-std::unique_ptr<Step> make_conv_step(const gconv::Chain& chain, const gconv::GConv& gconv,
-                                     const TileKernel& kernel = tile_kernels().front());
+std::unique_ptr<FixedStep> make_conv_step(const gconv::Chain& chain, const gconv::GConv& gconv,
+                                          const TileKernel& kernel = tile_kernels().front());
 /// Fully connected layers of small batches, read straight from the chain's weights; or null.
-std::unique_ptr<Step> make_dense_step(const gconv::Chain& chain, const gconv::GConv& gconv);
+std::unique_ptr<FixedStep> make_dense_step(const gconv::Chain& chain, const gconv::GConv& gconv);
 /// Anything else over i8, i16 and i64 tensors, a row of outputs at a time; or null.
-std::unique_ptr<Step> make_row_step(const gconv::Chain& chain, const gconv::GConv& gconv);
+std::unique_ptr<FixedStep> make_row_step(const gconv::Chain& chain, const gconv::GConv& gconv);
 /// Any GCONV, one element at a time.
-std::unique_ptr<Step> make_element_step(const gconv::GConv& gconv);
+std::unique_ptr<FixedStep> make_element_step(const gconv::GConv& gconv);
 
 /// Whether a tensor has one of the types that the fast steps compute with.
 inline bool plain_integer(DType dtype) {
