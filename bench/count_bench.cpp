@@ -16,6 +16,7 @@
 
 #include "accel/registry.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "gconv/lower.h"
 #include "gconv/passes.h"
 #include "gconv/quantize.h"
@@ -149,6 +150,7 @@ int bench(const std::string& name) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  syncopate::restart_with_patient_threads(argv);
   std::vector<std::string> names(argv + 1, argv + argc);
   if (!names.empty() && names[0] == "--cpu") {
     processor_time = true;

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/threads.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/parse.h"
@@ -49,6 +50,7 @@ int run_main(int argc, const char* const* argv) {
     console.print(invocation.text);
     return kOk;
   }
+  restart_with_patient_threads(argv);
   install_interrupt_handler();
   set_up_log(invocation.global.verbose);
   std::optional<tbb::global_control> limit;
