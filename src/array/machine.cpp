@@ -102,11 +102,10 @@ std::vector<sim::Tile> ArrayMachine::tiles(const sim::Program& program, std::siz
   return decode_tiles(*traits_.isa, program, layer);
 }
 
-sim::TileResult ArrayMachine::start(std::vector<sim::Transfer> loads,
-                                    std::vector<sim::Transfer> stores) const {
-  sim::TileResult result{{}, std::move(loads), std::move(stores)};
+void ArrayMachine::start(const sim::Tile& tile, sim::TileResult& result) const {
+  result.loads = tile.loads;
+  result.stores = tile.stores;
   result.stats.actions.assign(spec_.actions.size(), 0);
-  return result;
 }
 
 /// Gives neuron transfers their true sizes; NBin holds neurons uncompressed.
@@ -167,13 +166,13 @@ void ArrayMachine::add_envelope(const sim::LayerData& data, const map::TileBox& 
 }
 
 std::vector<sim::TileResult> ArrayMachine::count(const sim::Program& program, std::size_t layer,
-                                                 const sim::LayerData& data) const {
-  std::vector<sim::Tile> tiles = this->tiles(program, layer);
+                                                 const sim::LayerData& data,
+                                                 std::span<const sim::Tile> tiles) const {
   std::vector<sim::TileResult> results(tiles.size());
   using Range = tbb::blocked_range<std::size_t>;
   tbb::parallel_for(Range(0, tiles.size(), 64), [&](const Range& range) {
     for (std::size_t i = range.begin(); i < range.end(); ++i) {
-      results[i] = start(std::move(tiles[i].loads), std::move(tiles[i].stores));
+      start(tiles[i], results[i]);
     }
   });
   if (data.loops().kind == map::WorkKind::conv) {
@@ -199,7 +198,8 @@ sim::ClockedTile ArrayMachine::clock(const sim::Program& program, std::size_t la
                                      const sim::Tile& tile, const sim::LayerData& data) const {
   const DecodedLayer config = decode_layer(*traits_.isa, program, layer);
   const map::TileBox& box = tile.box;
-  sim::ClockedTile clocked{start(tile.loads, tile.stores), {}};
+  sim::ClockedTile clocked;
+  start(tile, clocked.result);
   clocked.sums.assign(static_cast<std::size_t>(box.pixels() * (box.out1 - box.out0)), 0);
   std::vector<std::byte> synapses, index, table;
   if (config.loops.weights && config.loops.kind != map::WorkKind::elementwise) {

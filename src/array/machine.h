@@ -48,8 +48,10 @@ class ArrayMachine : public sim::Machine {
   ArrayMachine(const arch::Spec& spec, const MachineTraits& traits,
                std::unique_ptr<const ConvEngine> engine);
   std::vector<sim::Tile> tiles(const sim::Program& program, std::size_t layer) const override;
+  using sim::Machine::count;
   std::vector<sim::TileResult> count(const sim::Program& program, std::size_t layer,
-                                     const sim::LayerData& data) const override;
+                                     const sim::LayerData& data,
+                                     std::span<const sim::Tile> tiles) const override;
   sim::ClockedTile clock(const sim::Program& program, std::size_t layer, const sim::Tile& tile,
                          const sim::LayerData& data) const override;
 
@@ -59,7 +61,7 @@ class ArrayMachine : public sim::Machine {
                     sim::TileResult& result) const;
   void book_compressed(const sim::LayerData& data, const map::TileBox& box, const Sizes& sizes,
                        sim::TileResult& result) const;
-  sim::TileResult start(std::vector<sim::Transfer> loads, std::vector<sim::Transfer> stores) const;
+  void start(const sim::Tile& tile, sim::TileResult& result) const;
 
   arch::Spec spec_;
   MachineTraits traits_;

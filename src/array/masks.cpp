@@ -90,11 +90,12 @@ void for_each_operand_block(const sim::LayerData& data, const map::Tiling& tilin
   const auto keys = static_cast<std::size_t>(loops.batch * loops.groups * blocks[0] * blocks[1] *
                                              blocks[2] * in_blocks);
   std::vector<std::uint32_t> begin(keys + 1, 0);
-  for (const sim::Tile& tile : tiles) ++begin[key(tile.box) + 1];
+  std::vector<std::size_t> key_of(tiles.size());
+  for (std::size_t i = 0; i < tiles.size(); ++i) ++begin[(key_of[i] = key(tiles[i].box)) + 1];
   for (std::size_t k = 0; k < keys; ++k) begin[k + 1] += begin[k];
   std::vector<std::uint32_t> order(tiles.size()), at(begin.begin(), begin.end() - 1);
   for (std::size_t i = 0; i < tiles.size(); ++i) {
-    order[at[key(tiles[i].box)]++] = static_cast<std::uint32_t>(i);
+    order[at[key_of[i]]++] = static_cast<std::uint32_t>(i);
   }
   static_cast<void>(data.input_bits());
   using Range = tbb::blocked_range<std::size_t>;

@@ -38,6 +38,18 @@ void cut(const NeuronMap& map, std::int64_t batch, std::int64_t group, std::int6
     return;
   }
   const bool full_rows = low[2] == 0 && high[2] == e[2];
+  // One stretch per block of channels: whole blocks are runs of one piece.
+  const bool one_row = high[0] - low[0] == 1 && (full_rows || high[1] - low[1] == 1);
+  const std::int64_t whole = (channel1 - channel0) / kBlock;
+  if (one_row && whole > 1) {
+    piece.channel1 = channel0 + whole * kBlock;
+    piece.offset = start + channel0 * plane + ((low[0] * e[1] + low[1]) * e[2] + low[2]) * kBlock;
+    piece.runs = whole;
+    piece.run_elements = (high[1] - low[1]) * (high[2] - low[2]) * kBlock;
+    piece.pitch = plane * kBlock;
+    pieces.push_back(piece);
+    channel0 = piece.channel1;
+  }
   const bool full_slices = full_rows && low[1] == 0 && high[1] == e[1];
   for (std::int64_t c = channel0; c < channel1; c += kBlock) {
     const std::int64_t width = std::min(kBlock, map.channels - c);

@@ -406,7 +406,12 @@ std::vector<sim::Tile> decode_tiles(const arch::InstructionSet& isa, const sim::
   const DecodedLayer config = decode_layer(isa, program, layer);
   const sim::LayerCode& code = program.layers[layer];
   std::vector<sim::Tile> tiles;
-  std::vector<sim::Transfer> loads;
+  std::size_t computations = 0;
+  for (std::size_t i = code.begin; i < code.end; ++i) {
+    computations += (program.code[i].low & 0xff) == kCompute;
+  }
+  tiles.reserve(computations);
+  sim::Loads loads;
   arch::Decoded d;
   for (std::size_t i = code.begin; i < code.end; ++i) {
     isa.decode(program.code[i], d);
@@ -415,7 +420,7 @@ std::vector<sim::Tile> decode_tiles(const arch::InstructionSet& isa, const sim::
         loads.push_back(transfer_from(d));
         break;
       case kCompute:
-        tiles.push_back({box_from(d, config), loads, {}});
+        tiles.push_back({box_from(d, config), std::move(loads), {}});
         loads.clear();
         break;
       case kStore:

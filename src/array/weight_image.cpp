@@ -1,6 +1,7 @@
 #include "array/weight_image.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "array/actions.h"
@@ -137,11 +138,14 @@ std::vector<std::byte> LazyImage::read(std::uint64_t address, std::int64_t bytes
 void LazyImage::copy(const Layer& layer, std::uint64_t address, std::span<std::byte> out) const {
   const Placed& placed = layer.placed;
   if (address < placed.table) {
-    std::vector<std::byte> directory(placed.entries.size() * kEntryBytes);
-    for (std::size_t i = 0; i < placed.entries.size(); ++i) {
-      write_entry(placed.entries[i], directory.data() + i * kEntryBytes);
+    const std::uint64_t from = std::max(address, placed.directory) - placed.directory;
+    const std::uint64_t to = address + out.size() - placed.directory;
+    std::array<std::byte, kEntryBytes> raw;
+    for (std::size_t i = from / kEntryBytes; i < placed.entries.size() && i * kEntryBytes < to;
+         ++i) {
+      write_entry(placed.entries[i], raw.data());
+      overlay(placed.directory + i * kEntryBytes, raw, address, out);
     }
-    overlay(placed.directory, directory, address, out);
   }
   overlay(placed.table, layer.table, address, out);
   auto entry = std::upper_bound(

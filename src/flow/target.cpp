@@ -81,7 +81,7 @@ void Target::execute(const sim::LayerData& data, std::size_t gconv, std::uint64_
   {
     const Stopwatch stopwatch(result_.count_seconds);
     tiles = machine_->tiles(program_, layer);
-    counted = machine_->count(program_, layer, data);
+    counted = machine_->count(program_, layer, data, tiles);
     const sim::LayerTime time = timeline_->add_layer(counted);
     one.stats = time.stats;
     one.compute_cycles = time.compute_cycles;

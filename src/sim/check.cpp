@@ -99,7 +99,7 @@ class LayerCheck {
   void compare_stats(std::size_t tile, const Stats& expected, const Stats& found,
                      CheckResult& result) const;
   void compare_transfers(std::size_t tile, std::string_view what,
-                         const std::vector<Transfer>& expected, const std::vector<Transfer>& found,
+                         std::span<const Transfer> expected, std::span<const Transfer> found,
                          CheckResult& result) const;
 
   const Machine& machine_;
@@ -146,10 +146,10 @@ void LayerCheck::compare_stats(std::size_t tile, const Stats& expected, const St
 }
 
 void LayerCheck::compare_transfers(std::size_t tile, std::string_view what,
-                                   const std::vector<Transfer>& expected,
-                                   const std::vector<Transfer>& found, CheckResult& result) const {
-  if (expected == found) return;
-  const auto bytes = [](const std::vector<Transfer>& transfers) {
+                                   std::span<const Transfer> expected,
+                                   std::span<const Transfer> found, CheckResult& result) const {
+  if (std::equal(expected.begin(), expected.end(), found.begin(), found.end())) return;
+  const auto bytes = [](std::span<const Transfer> transfers) {
     std::int64_t sum = 0;
     for (const Transfer& transfer : transfers) sum += transfer.bytes;
     return sum;

@@ -25,10 +25,11 @@ class FakeMachine : public Machine {
     }
     return result;
   }
-  std::vector<TileResult> count(const Program& program, std::size_t layer,
-                                const LayerData&) const override {
+  using Machine::count;
+  std::vector<TileResult> count(const Program&, std::size_t,
+                                const LayerData&, std::span<const Tile> tiles) const override {
     std::vector<TileResult> results;
-    for (const Tile& tile : tiles(program, layer)) results.push_back(result_of(tile.box));
+    for (const Tile& tile : tiles) results.push_back(result_of(tile.box));
     return results;
   }
   ClockedTile clock(const Program&, std::size_t, const Tile& tile,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "sim/layer_data.h"
@@ -12,7 +13,8 @@ namespace syncopate::sim {
 /// A tile as executed, operands already on chip: everything but waiting for memory.
 struct TileResult {
   Stats stats;  ///< Cause::memory is zero; actions include buffer and DRAM accesses.
-  std::vector<Transfer> loads, stores;  ///< As in the tile, with true sizes.
+  Loads loads;    ///< As in the tile, with true sizes.
+  Stores stores;  ///< Likewise.
   bool operator==(const TileResult&) const = default;
 };
 
@@ -31,8 +33,15 @@ class Machine {
   /// Decodes a layer's instructions into tiles in execution order.
   virtual std::vector<Tile> tiles(const Program& program, std::size_t layer) const = 0;
   /// Counting engine: exact results of all tiles of a layer from operand masks, in parallel.
+  /// `tiles` are those of the layer, all of them, in execution order.
   virtual std::vector<TileResult> count(const Program& program, std::size_t layer,
-                                        const LayerData& data) const = 0;
+                                        const LayerData& data,
+                                        std::span<const Tile> tiles) const = 0;
+  /// The same, for one who does not need the tiles otherwise.
+  std::vector<TileResult> count(const Program& program, std::size_t layer,
+                                const LayerData& data) const {
+    return count(program, layer, data, tiles(program, layer));
+  }
   /// Clocked engine: one tile, cycle by cycle, real values, weights decoded from the program's
   /// image.
   virtual ClockedTile clock(const Program& program, std::size_t layer, const Tile& tile,

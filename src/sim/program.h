@@ -7,6 +7,7 @@
 
 #include "arch/isa.h"
 #include "arch/spec.h"
+#include "base/small_vector.h"
 #include "gconv/chain.h"
 #include "map/loops.h"
 #include "map/tiling.h"
@@ -28,12 +29,16 @@ struct Transfer {
   bool operator==(const Transfer&) const = default;
 };
 
+/// A tile's transfers; few enough, mostly, to need no allocation.
+using Loads = SmallVector<Transfer, 4>;
+using Stores = SmallVector<Transfer, 1>;
+
 /// What a layer's tiles mean once its instructions are decoded: loads, one computation, stores.
 /// Loads of tile t+1 and stores of tile t-1 overlap the computation of tile t.
 struct Tile {
   map::TileBox box;
-  std::vector<Transfer> loads;
-  std::vector<Transfer> stores;
+  Loads loads;
+  Stores stores;
   bool operator==(const Tile&) const = default;
 };
 

@@ -3,7 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
-#include <vector>
+
+#include "base/small_vector.h"
 
 namespace syncopate::sim {
 
@@ -31,7 +32,7 @@ struct Stats {
   std::int64_t synapse_read_bytes = 0;  ///< DRAM reads of weights and codebooks.
   std::int64_t index_read_bytes = 0;
   std::int64_t write_bytes = 0;       ///< DRAM writes.
-  std::vector<std::int64_t> actions;  ///< One count per arch::Spec::actions, DRAM included.
+  SmallVector<std::int64_t, 16> actions;  ///< One count per arch::Spec::actions, DRAM included.
 
   std::int64_t& operator[](Cause cause) { return causes[static_cast<std::size_t>(cause)]; }
   std::int64_t operator[](Cause cause) const { return causes[static_cast<std::size_t>(cause)]; }
