@@ -94,13 +94,18 @@ void count_layer(std::deque<Run>& runs, const gconv::Chain& chain, std::size_t i
   for (Run& first : runs) {
     sim::LayerData data(chain, gconv, first.program.layers[index].loops);
     data.set_activations(read);
+    std::vector<sim::Tile> tiles;
     std::vector<sim::TileResult> results;
-    first.fresh += seconds([&] { results = first.machine->count(first.program, index, data); });
-    first.further += seconds([&] { first.machine->count(first.program, index, data); });
+    const auto count = [&] {
+      tiles = first.machine->tiles(first.program, index);
+      results = first.machine->count(first.program, index, data, tiles);
+    };
+    first.fresh += seconds(count);
+    first.further += seconds(count);
     first.memory_time += seconds([&] { first.timeline->add_layer(results); });
     first.check += seconds([&] {
-      first.checked += sim::check_layer(*first.machine, first.program, index, data,
-                                        first.machine->tiles(first.program, index), results, {});
+      first.checked +=
+          sim::check_layer(*first.machine, first.program, index, data, tiles, results, {});
     });
   }
 }

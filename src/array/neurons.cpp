@@ -12,6 +12,36 @@ using Extent = std::array<std::int64_t, 3>;
 
 bool convolves(const map::Loops& loops) { return loops.kind == map::WorkKind::conv; }
 
+/// What is contiguous within a block of channels.
+struct Contiguous {
+  bool slices, rows;
+};
+
+/// Pieces of `blocks` whole blocks of channels from all.channel0 on: one for every stretch that is
+/// contiguous within a block, with one run per block.
+void cut_lines(const NeuronMap& map, Contiguous contiguous, std::int64_t start, std::int64_t blocks,
+               const Piece& all, std::vector<Piece>& pieces) {
+  const auto& e = map.extent;
+  Piece piece = all;
+  piece.channel1 = all.channel0 + blocks * kBlock;
+  piece.runs = blocks;
+  piece.pitch = map.plane() * kBlock;
+  for (std::int64_t t = all.low[0]; t < all.high[0]; t = piece.high[0]) {
+    piece.low[0] = t;
+    piece.high[0] = contiguous.slices ? all.high[0] : t + 1;
+    for (std::int64_t y = all.low[1]; y < all.high[1]; y = piece.high[1]) {
+      piece.low[1] = y;
+      piece.high[1] = contiguous.rows ? all.high[1] : y + 1;
+      const std::int64_t pixels = (piece.high[0] - piece.low[0]) * (piece.high[1] - piece.low[1]) *
+                                  (piece.high[2] - piece.low[2]);
+      piece.offset =
+          start + all.channel0 * map.plane() + ((t * e[1] + y) * e[2] + all.low[2]) * kBlock;
+      piece.run_elements = pixels * kBlock;
+      pieces.push_back(piece);
+    }
+  }
+}
+
 }  // namespace
 
 NeuronMap NeuronMap::input(const map::Loops& loops) {
@@ -38,19 +68,12 @@ void cut(const NeuronMap& map, std::int64_t batch, std::int64_t group, std::int6
     return;
   }
   const bool full_rows = low[2] == 0 && high[2] == e[2];
-  // One stretch per block of channels: whole blocks are runs of one piece.
-  const bool one_row = high[0] - low[0] == 1 && (full_rows || high[1] - low[1] == 1);
-  const std::int64_t whole = (channel1 - channel0) / kBlock;
-  if (one_row && whole > 1) {
-    piece.channel1 = channel0 + whole * kBlock;
-    piece.offset = start + channel0 * plane + ((low[0] * e[1] + low[1]) * e[2] + low[2]) * kBlock;
-    piece.runs = whole;
-    piece.run_elements = (high[1] - low[1]) * (high[2] - low[2]) * kBlock;
-    piece.pitch = plane * kBlock;
-    pieces.push_back(piece);
-    channel0 = piece.channel1;
-  }
   const bool full_slices = full_rows && low[1] == 0 && high[1] == e[1];
+  const std::int64_t whole = (channel1 - channel0) / kBlock;
+  if (whole > (full_rows ? 1 : high[1] - low[1])) {
+    cut_lines(map, {full_slices, full_rows}, start, whole, piece, pieces);
+    channel0 += whole * kBlock;
+  }
   for (std::int64_t c = channel0; c < channel1; c += kBlock) {
     const std::int64_t width = std::min(kBlock, map.channels - c);
     piece.channel0 = c;

@@ -44,7 +44,8 @@ struct Piece {
 };
 
 /// Pieces of the channels [channel0, channel1) of a group (starting at a block boundary and ending
-/// at one or at the last channel) within the box [low, high); none when the box is empty. Appends.
+/// at one or at the last channel) within the box [low, high); none when the box is empty. Runs go
+/// over rows or over blocks of channels, whichever makes fewer pieces. Appends.
 void cut(const NeuronMap& map, std::int64_t batch, std::int64_t group, std::int64_t channel0,
          std::int64_t channel1, const std::array<std::int64_t, 3>& low,
          const std::array<std::int64_t, 3>& high, std::vector<Piece>& pieces);

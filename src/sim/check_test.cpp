@@ -26,8 +26,8 @@ class FakeMachine : public Machine {
     return result;
   }
   using Machine::count;
-  std::vector<TileResult> count(const Program&, std::size_t,
-                                const LayerData&, std::span<const Tile> tiles) const override {
+  std::vector<TileResult> count(const Program&, std::size_t, const LayerData&,
+                                std::span<const Tile> tiles) const override {
     std::vector<TileResult> results;
     for (const Tile& tile : tiles) results.push_back(result_of(tile.box));
     return results;

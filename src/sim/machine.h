@@ -12,7 +12,7 @@ namespace syncopate::sim {
 
 /// A tile as executed, operands already on chip: everything but waiting for memory.
 struct TileResult {
-  Stats stats;  ///< Cause::memory is zero; actions include buffer and DRAM accesses.
+  Stats stats;    ///< Cause::memory is zero; actions include buffer and DRAM accesses.
   Loads loads;    ///< As in the tile, with true sizes.
   Stores stores;  ///< Likewise.
   bool operator==(const TileResult&) const = default;

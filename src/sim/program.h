@@ -30,7 +30,7 @@ struct Transfer {
 };
 
 /// A tile's transfers; few enough, mostly, to need no allocation.
-using Loads = SmallVector<Transfer, 4>;
+using Loads = SmallVector<Transfer, 3>;
 using Stores = SmallVector<Transfer, 1>;
 
 /// What a layer's tiles mean once its instructions are decoded: loads, one computation, stores.

@@ -31,7 +31,7 @@ struct Stats {
   std::int64_t neuron_read_bytes = 0;   ///< DRAM reads of inputs.
   std::int64_t synapse_read_bytes = 0;  ///< DRAM reads of weights and codebooks.
   std::int64_t index_read_bytes = 0;
-  std::int64_t write_bytes = 0;       ///< DRAM writes.
+  std::int64_t write_bytes = 0;           ///< DRAM writes.
   SmallVector<std::int64_t, 16> actions;  ///< One count per arch::Spec::actions, DRAM included.
 
   std::int64_t& operator[](Cause cause) { return causes[static_cast<std::size_t>(cause)]; }

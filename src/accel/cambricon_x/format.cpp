@@ -28,6 +28,16 @@ void for_each_bit(std::span<const std::uint64_t> mask, const Use& use) {
   }
 }
 
+/// Whether at least `reach` (a power of two) zeros lie between two set bits of a word.
+bool has_gap(std::uint64_t word, std::int64_t reach) {
+  const int first = std::countr_zero(word), last = 63 - std::countl_zero(word);
+  if (last - first <= reach) return false;
+  const std::uint64_t between = ((1ULL << last) - 1) & ~((1ULL << first) - 1);
+  std::uint64_t zeros = ~word & between;
+  for (std::int64_t length = 1; length < reach; length *= 2) zeros &= zeros >> length;
+  return zeros != 0;
+}
+
 /// Mask of one output over a segment's positions.
 void pack_output(const sim::Weights& weights, const array::Segment& s, std::int64_t out,
                  std::vector<std::uint64_t>& mask) {
@@ -44,11 +54,23 @@ void pack_output(const sim::Weights& weights, const array::Segment& s, std::int6
 }  // namespace
 
 std::int64_t count_fillers(std::span<const std::uint64_t> mask, std::int64_t reach) {
+  const int shift = std::countr_zero(static_cast<std::uint64_t>(reach));
   std::int64_t fillers = 0, next = 0;
-  for_each_bit(mask, [&](std::int64_t position) {
-    fillers += (position - next) / reach;
-    next = position + 1;
-  });
+  for (std::size_t w = 0; w < mask.size(); ++w) {
+    const std::uint64_t word = mask[w];
+    if (word == 0) continue;
+    const std::int64_t base = static_cast<std::int64_t>(w) * 64;
+    if (!has_gap(word, reach)) {  // Only the gap before this word can be long.
+      fillers += (base + std::countr_zero(word) - next) >> shift;
+      next = base + 64 - std::countl_zero(word);
+      continue;
+    }
+    for (std::uint64_t rest = word; rest != 0; rest &= rest - 1) {
+      const std::int64_t position = base + std::countr_zero(rest);
+      fillers += (position - next) >> shift;
+      next = position + 1;
+    }
+  }
   return fillers;
 }
 
