@@ -6,6 +6,8 @@
 //   count_bench [network...]    default: vgg16 resnet50, pruned to a fifth of their weights in
 //   blocks
 
+#include <malloc.h>
+
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -162,6 +164,8 @@ int main(int argc, char** argv) {
     names.erase(names.begin());
   }
   if (names.empty()) names = {"vgg16", "resnet50"};
+  mallopt(M_MMAP_MAX, 0);  // As the command line does.
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
   try {
     int failed = 0;
     for (const std::string& name : names) failed += bench(name);

@@ -84,8 +84,9 @@ TEST(Timeline, BoundsAndConservation) {
       for (std::int64_t t = random.integer(0, 12); t > 0; --t) {
         tiles.push_back(tile(random.integer(0, 50), random.integer(0, 99), random.integer(0, 99)));
         compute += tiles.back().stats.cycles;
-        for (const auto* list : {&tiles.back().loads, &tiles.back().stores}) {
-          for (const Transfer& transfer : *list) moved += (transfer.bytes + rate - 1) / rate;
+        using List = std::span<const Transfer>;
+        for (const List list : {List(tiles.back().loads), List(tiles.back().stores)}) {
+          for (const Transfer& transfer : list) moved += (transfer.bytes + rate - 1) / rate;
         }
       }
       const LayerTime layer = timeline.add_layer(tiles);
