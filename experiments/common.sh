@@ -2,13 +2,14 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-build_release() {  # build_release [TARGET...]: quiet unless it fails
+build_release() {  # build_release [TARGET...]: quiet unless it fails; not when SYNCOPATE_BINARY is set
+  [ -n "${SYNCOPATE_BINARY:-}" ] && return
   mkdir -p build
   cmake --preset release -DSYNCOPATE_TESTS=OFF > build/release.log 2>&1 || { cat build/release.log; exit 1; }
   cmake --build build/release -j "$(nproc)" ${1:+--target "$@"} > build/release.log 2>&1 ||
     { tail -n 40 build/release.log; exit 1; }
 }
-syncopate() { build/release/src/cli/syncopate "$@"; }
+syncopate() { "${SYNCOPATE_BINARY:-build/release/src/cli/syncopate}" "$@"; }
 
 need_data() {
   [ -n "${SYNCOPATE_DATA:-}" ] && [ -d "$SYNCOPATE_DATA/models" ] && return

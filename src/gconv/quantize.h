@@ -16,17 +16,17 @@ struct QuantizeOptions {
 };
 
 /// Largest magnitudes used: 127 for 8 bits. 16-bit weights stay within +-32639 and activations
-/// within
-/// +-32767, so that a weight splits into two signed bytes (docs/rationale/numbers.md).
+/// within +-32767, so that the sum of two products fits 32 bits (docs/rationale/numbers.md).
 std::int64_t largest_weight(int bits);
 std::int64_t largest_activation(int bits);
 
 /// The fixed-point form of a float chain (DESIGN section 4): symmetric, zero point 0, weights per
-/// output channel (per tensor when they hold at most 256 distinct values, so that codebooks
-/// survive), activations per tensor, requantization by integer multiplier and shift with
-/// round-half-to-even and saturation, tables for functions. A GCONV whose only reader continues its
-/// post (bias, scale, activation) keeps its exact sum in i64, so that fusion changes no bit.
-/// InputError for NaN or infinite weights, naming the tensor.
+/// output channel (16 bits: per tensor when they hold at most 256 distinct values, so that
+/// codebooks survive; 8 bits cannot tell 256 values apart with one step), activations per tensor,
+/// requantization by integer multiplier and shift with round-half-to-even and saturation, tables
+/// for functions. A GCONV whose only reader continues its post (bias, scale, activation) keeps its
+/// exact sum in i64, so that fusion changes no bit. InputError for NaN or infinite weights, naming
+/// the tensor.
 Chain quantize(const Chain& chain, const Ranges& ranges, const QuantizeOptions& options);
 
 }  // namespace syncopate::gconv

@@ -162,7 +162,7 @@ Weights quantize_weights(const std::string& name, const TensorInfo& info, int bi
     steps = {info.scale};
   } else if (channels > 1 && static_cast<std::int64_t>(info.channel_scale.size()) == channels) {
     steps = info.channel_scale;
-  } else if (channels == 1 || is_codebook(from)) {
+  } else if (channels == 1 || (bits == 16 && is_codebook(from))) {
     steps = {step_for(largest_magnitude(name, from), limit)};
   }
   // Without channels the pieces of a large tensor are the blocks.
