@@ -14,17 +14,19 @@ namespace syncopate::array {
 /// Copies bits [begin, begin + count) of `from` to bits [at, at + count) of `to`, which are zero.
 inline void append_bits(const std::uint64_t* from, std::int64_t begin, std::int64_t count,
                         std::uint64_t* to, std::int64_t at) {
-  for (std::int64_t done = 0; done < count; done += 64) {
-    const std::int64_t take = std::min<std::int64_t>(64, count - done);
-    const std::int64_t source = begin + done, target = at + done;
-    const auto down = static_cast<unsigned>(source % 64), up = static_cast<unsigned>(target % 64);
-    std::uint64_t word = from[source / 64] >> down;
-    if (down != 0 && down + static_cast<unsigned>(take) > 64) {
-      word |= from[source / 64 + 1] << (64 - down);
-    }
+  from += begin / 64;
+  to += at / 64;
+  const auto down = static_cast<std::uint64_t>(begin) % 64,
+             up = static_cast<std::uint64_t>(at) % 64;
+  auto left = static_cast<std::uint64_t>(count);
+  for (; left > 0; ++from, ++to) {
+    const std::uint64_t take = std::min<std::uint64_t>(64, left);
+    std::uint64_t word = *from >> down;
+    if (down + take > 64) word |= from[1] << (64 - down);  // Here down is not 0.
     if (take < 64) word &= (1ULL << take) - 1;
-    to[target / 64] |= word << up;
-    if (up != 0 && up + static_cast<unsigned>(take) > 64) to[target / 64 + 1] |= word >> (64 - up);
+    *to |= word << up;
+    if (up + take > 64) to[1] |= word >> (64 - up);
+    left -= take;
   }
 }
 

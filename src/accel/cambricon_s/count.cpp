@@ -20,8 +20,8 @@ constexpr std::int64_t kRowBits = 256;  ///< Of SIB and of a lane's SB.
 /// The shared index of one (lane group, input block): its mask, and how many positions it marks in
 /// every window.
 struct SharedIndex {
-  std::vector<std::uint64_t> mask;
-  std::vector<std::int32_t> marked;  ///< Per window.
+  const std::uint64_t* mask = nullptr;
+  const std::int32_t* marked = nullptr;  ///< Per window.
   std::int64_t total = 0;
 };
 
@@ -51,24 +51,19 @@ class Counter {
   Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
       : config_(config), layer_(layer), weights_(data, layer.tiling, config.lanes), layout_(layer) {
     windows_words_ = config.neuron_window / 64;
-    index_.resize(static_cast<std::size_t>(weights_.entries()));
-    for (std::int64_t e = 0; e < weights_.entries(); ++e) {
-      SharedIndex& index = index_[static_cast<std::size_t>(e)];
-      index.mask.resize(static_cast<std::size_t>(weights_.words()));
-      weights_.any_lane(e, index.mask);
-      for (std::int64_t at = 0; at < weights_.words(); at += windows_words_) {
-        const std::int64_t words = std::min(windows_words_, weights_.words() - at);
-        index.marked.push_back(
-            static_cast<std::int32_t>(array::count_bits(index.mask.data() + at, words)));
-        index.total += index.marked.back();
-      }
-    }
+    windows_ = ceil_div(weights_.words(), windows_words_);
+    const auto entries = static_cast<std::size_t>(weights_.entries());
+    index_.resize(entries);
+    masks_.resize(entries * static_cast<std::size_t>(weights_.words()));
+    marked_.resize(entries * static_cast<std::size_t>(windows_));
+    for (std::int64_t e = 0; e < weights_.entries(); ++e) build(e);
   }
 
   std::int64_t words() const { return weights_.words(); }
   void count(const array::PixelMasks& neurons, const map::TileBox& box, sim::Stats& stats) const;
 
  private:
+  void build(std::int64_t entry);
   GroupCost fifo(const array::PixelMasks& neurons, const SharedIndex& index,
                  std::int64_t positions) const;
   GroupCost window(const array::PixelMasks& neurons, const SharedIndex& index,
@@ -82,16 +77,34 @@ class Counter {
   const array::DecodedLayer& layer_;
   array::LaneMasks weights_;
   SynapseLayout layout_;
-  std::int64_t windows_words_;
+  std::int64_t windows_words_, windows_;
+  std::vector<std::uint64_t> masks_;  ///< Of all entries.
+  std::vector<std::int32_t> marked_;  ///< Likewise.
   std::vector<SharedIndex> index_;
 };
+
+/// The shared index of an entry.
+void Counter::build(std::int64_t entry) {
+  SharedIndex& index = index_[static_cast<std::size_t>(entry)];
+  std::uint64_t* mask = masks_.data() + entry * weights_.words();
+  std::int32_t* marked = marked_.data() + entry * windows_;
+  weights_.any_lane(entry, {mask, static_cast<std::size_t>(weights_.words())});
+  for (std::int64_t w = 0; w < windows_; ++w) {
+    const std::int64_t at = w * windows_words_;
+    const std::int64_t words = std::min(windows_words_, weights_.words() - at);
+    marked[w] = static_cast<std::int32_t>(array::count_bits(mask + at, words));
+    index.total += marked[w];
+  }
+  index.mask = mask;
+  index.marked = marked;
+}
 
 /// Positions selected per pixel.
 void Counter::matches(const array::PixelMasks& neurons, const SharedIndex& index,
                       std::vector<std::int32_t>& found) const {
   found.assign(static_cast<std::size_t>(neurons.pixels()), static_cast<std::int32_t>(index.total));
   if (!config_.skip_neurons) return;
-  array::count_matches(neurons.rows(), neurons.pixels(), index.mask.data(), weights_.words(),
+  array::count_matches(neurons.rows(), neurons.pixels(), index.mask, weights_.words(),
                        found.data());
 }
 
@@ -113,10 +126,10 @@ GroupCost Counter::window(const array::PixelMasks& neurons, const SharedIndex& i
     for (std::int64_t w = 0; w < windows; ++w) {
       const std::int64_t at = w * windows_words_;
       const std::int64_t words = std::min(windows_words_, weights_.words() - at);
-      const std::int64_t marked = index.marked[static_cast<std::size_t>(w)];
+      const std::int64_t marked = index.marked[w];
       std::int32_t f = static_cast<std::int32_t>(marked);
       if (config_.skip_neurons) {
-        array::count_matches(row + at, 1, index.mask.data() + at, words, &f);
+        array::count_matches(row + at, 1, index.mask + at, words, &f);
       }
       const std::int64_t rows = ceil_div(f, config_.width);
       cost.selected += f;
