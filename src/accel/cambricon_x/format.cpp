@@ -78,34 +78,39 @@ StepFormat::StepFormat(std::shared_ptr<const sim::Weights> weights, const Config
     : weights_(std::move(weights)),
       reach_(config.reach()),
       step_bits_(config.step_bits),
-      nonzero_(weights_->loops().groups * weights_->loops().outs,
-               ceil_div(weights_->loops().ins, kColumn)) {
+      lanes_(config.lanes),
+      lane_groups_(ceil_div(weights_->loops().outs, config.lanes)),
+      nonzero_(weights_->loops().groups * lane_groups_, ceil_div(weights_->loops().ins, kColumn)) {
   const map::Loops& loops = weights_->loops();
   const sim::BitPlane& bits = weights_->bits();
   const std::int64_t kernel = loops.kernel_size();
-  tbb::parallel_for(std::int64_t{0}, loops.groups * loops.outs, [&](std::int64_t out) {
-    const std::uint64_t* rows = bits.data.data() + out * kernel * bits.words;
-    for (std::int64_t column = 0; column * kColumn < loops.ins; ++column) {
-      std::int64_t found = 0;
-      for (std::int64_t k = 0; k < kernel; ++k) {
-        const std::uint64_t word = rows[k * bits.words + column * kColumn / 64];
-        found += std::popcount(word >> (column * kColumn % 64) & 0xffff);
+  tbb::parallel_for(std::int64_t{0}, loops.groups * lane_groups_, [&](std::int64_t lg) {
+    const std::int64_t lane0 = lg % lane_groups_ * lanes_;
+    const std::int64_t present = std::min(lanes_, loops.outs - lane0);
+    const std::int64_t first = (lg / lane_groups_ * loops.outs + lane0) * kernel;
+    std::vector<std::int64_t> found(static_cast<std::size_t>(ceil_div(loops.ins, kColumn)), 0);
+    for (std::int64_t row = first; row < first + present * kernel; ++row) {
+      const std::uint64_t* words = bits.data.data() + row * bits.words;
+      for (std::size_t column = 0; column < found.size(); ++column) {
+        found[column] += std::popcount(words[column / 4] >> (column % 4 * kColumn) & 0xffff);
       }
-      nonzero_.set(out, column, found);
+    }
+    for (std::size_t column = 0; column < found.size(); ++column) {
+      nonzero_.set(lg, static_cast<std::int64_t>(column), found[column]);
     }
   });
   nonzero_.finish();
 }
 
-/// Fillers are bounded by the zeros they stand for: they depend on where input blocks end, which
-/// the search varies.
+/// For blocks of whole lane groups. Fillers are bounded by the zeros they stand for: they depend on
+/// where input blocks end, which the search varies.
 map::Footprint StepFormat::footprint() const {
   const auto entries = [this](std::int64_t group, std::int64_t out0, std::int64_t out1,
                               std::int64_t in0, std::int64_t in1) {
     const map::Loops& loops = weights_->loops();
-    const std::int64_t first = group * loops.outs;
-    const std::int64_t stored =
-        nonzero_.sum(first + out0, first + out1, in0 / kColumn, ceil_div(in1, kColumn));
+    const std::int64_t first = group * lane_groups_;
+    const std::int64_t stored = nonzero_.sum(first + out0 / lanes_, first + ceil_div(out1, lanes_),
+                                             in0 / kColumn, ceil_div(in1, kColumn));
     const std::int64_t zeros = (out1 - out0) * (in1 - in0) * loops.kernel_size() - stored;
     return stored == 0 ? 0 : stored + zeros / reach_;
   };

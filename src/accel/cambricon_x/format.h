@@ -43,7 +43,8 @@ class StepFormat : public array::WeightFormat {
   std::shared_ptr<const sim::Weights> weights_;
   std::int64_t reach_;
   int step_bits_;
-  array::BlockSums nonzero_;  ///< Per output and 16 inputs.
+  std::int64_t lanes_, lane_groups_;
+  array::BlockSums nonzero_;  ///< Per lane group and 16 inputs.
 };
 
 /// Entries of every output of a segment, in order, from its bytes.
