@@ -125,7 +125,7 @@ struct TensorInfo {
   std::int64_t elements = 0;  ///< Storage size.
   DType dtype = DType::f32;   ///< f32 before quantization; then i8, i16, or i64 (an exact sum).
   /// Real value of one integer step, per tensor. Before quantization 0, or the step that the model
-  /// itself prescribes (QDQ networks) and that quantization then keeps.
+  /// itself prescribes (QDQ networks) and that quantization keeps where the integers fit.
   double scale = 0;
   /// Weights and exact sums (i64) only: one step per output channel; else empty.
   std::vector<double> channel_scale;

@@ -3,7 +3,7 @@
 #include "gconv/lowering.h"
 
 // QDQ networks and QLinear operators, as real-valued chains: QuantizeLinear clamps to the range it
-// can represent and prescribes its step when it is symmetric; docs/rationale/gconv.md.
+// can represent and prescribes its step; docs/rationale/gconv.md.
 
 namespace syncopate::gconv::lowering {
 namespace {
@@ -80,15 +80,6 @@ void check_per_tensor(const Builder& builder, const Parameters& parameters) {
   }
 }
 
-bool symmetric(const Parameters& parameters) {
-  for (const double zero : parameters.zero_point) {
-    if (zero != 0) {
-      return false;
-    }
-  }
-  return parameters.type == DType::i8 || parameters.type == DType::i16;
-}
-
 /// Clamps `from` to what the type can represent, into the node's output.
 void add_quantize(Builder& builder, const std::string& part, const Placed& from,
                   const Parameters& target) {
@@ -98,9 +89,7 @@ void add_quantize(Builder& builder, const std::string& part, const Placed& from,
   Placed to = builder.create_output();
   builder.add_pointwise(part, from, to,
                         {clamp((range.low - zero) * scale, (range.high - zero) * scale)});
-  if (symmetric(target)) {
-    builder.chain().tensor(to.tensor).scale = scale;
-  }
+  builder.chain().tensor(to.tensor).scale = scale;
   to.quantized = QuantizedAs{scale, static_cast<std::int64_t>(zero)};
   builder.bind(to);
 }
@@ -116,7 +105,7 @@ Placed dequantized(Builder& builder, Placed value, const Parameters& source) {
   return value;
 }
 
-/// Real weights of a constant, and the steps they came in when those are symmetric.
+/// Real weights of a constant, and the steps they came in.
 struct RealWeights {
   Tensor values;
   std::vector<double> channel_scale;
@@ -142,7 +131,7 @@ RealWeights real_weights(const Builder& builder, const Tensor& constant, const P
         static_cast<float>((stored[i] - source.zero_point[channel]) * source.scale[channel]);
   }
   const bool first = axis == 0 || channels == 1;
-  if (symmetric(source) && first && constant.dtype() != DType::i32) {
+  if (first && constant.dtype() != DType::i32) {
     if (channels == 1) {
       result.scale = source.scale[0];
     } else {

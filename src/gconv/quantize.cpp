@@ -16,6 +16,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kWideLimit = 35184372088832.0 * 8;  // 2^48
 /// Exact sums count in steps at least this much finer than the narrow result they lead to.
 constexpr double kFiner = 256;
+/// And so much finer again, where that fits, when a model prescribes the narrow result's step: its
+/// steps are coarse, and a bias off by 1/512 of one would round too many results to another step.
+constexpr double kFinerStill = 4096;
 
 double at(const std::vector<double>& values, std::size_t c) {
   return values[values.size() == 1 ? 0 : c];
@@ -202,8 +205,7 @@ class Quantizer {
       return false;
     }
     const RealPost post(gconv);
-    const std::optional<WidePost> wide =
-        make_wide_post(post, unit, bound, resolution(*next), kWideLimit);
+    const std::optional<WidePost> wide = wide_post(post, unit, bound, *next);
     if (!wide) {
       return false;
     }
@@ -238,9 +240,10 @@ class Quantizer {
     return uses_.writers_of(next->output.tensor).size() == 1 ? next : nullptr;
   }
 
-  /// How fine an exact sum must be, in its own real units, for what follows: infinite when the
-  /// following posts ignore it.
-  double resolution(const GConv& next) const {
+  /// The exact post before `next`, in steps fine enough for what follows; nullopt when no sum of
+  /// the allowed size is.
+  std::optional<WidePost> wide_post(const RealPost& post, const std::vector<double>& unit,
+                                    const Bound& bound, const GConv& next) const {
     double gain = 1;
     const GConv* end = &next;
     for (const GConv* at_end = &next; at_end != nullptr; at_end = follower(*at_end)) {
@@ -250,10 +253,16 @@ class Quantizer {
         for (const double scale : op.scale) {
           largest = std::max(largest, std::abs(scale));
         }
-        gain *= largest;
+        gain *= largest;  // 0 when the following posts ignore the sum
       }
     }
-    return narrow_.at(end->output.tensor).scale / kFiner / gain;
+    const std::string& result = end->output.tensor;
+    const double resolution = narrow_.at(result).scale / kFiner / gain;
+    std::optional<WidePost> wide;
+    if (source_.tensor(result).scale != 0) {
+      wide = make_wide_post(post, unit, bound, resolution / kFinerStill, kWideLimit);
+    }
+    return wide ? wide : make_wide_post(post, unit, bound, resolution, kWideLimit);
   }
 
   /// Where the argument of a function can lie.

@@ -45,8 +45,9 @@ struct Weights {
   std::vector<double> channel_scale;  ///< one per block of elements / channels.
   std::vector<double> sums;           ///< Sum of |integer| per block; empty without blocks.
 };
-/// Quantizes `tensor` to `bits` in `channels` equal blocks (1: no blocks). `prescribed` holds steps
-/// that a QDQ model came with. InputError naming `name` for values that are not finite.
+/// Quantizes `tensor` to `bits` in `channels` equal blocks (1: no blocks). Steps that a QDQ
+/// model came with (`info`) are kept where the values fit them. InputError naming `name` for values
+/// that are not finite.
 Weights quantize_weights(const std::string& name, const TensorInfo& info, int bits,
                          std::int64_t channels);
 

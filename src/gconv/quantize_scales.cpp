@@ -52,11 +52,13 @@ class ScaleChooser {
         continue;
       }
       const std::string root = classes_.root(name);
-      largest_range[root] = std::max(largest_range[root], range(name));
+      if (!absorbed_.contains(name)) {
+        largest_range[root] = std::max(largest_range[root], range(name));
+      }
       const std::int64_t integer = Narrow{0, dtype(name)}.largest();
       const auto [at, fresh] = largest_integer.emplace(root, integer);
       at->second = fresh ? integer : std::min(at->second, integer);
-      if (info.scale != 0) {
+      if (prescribed_step(name) != 0) {
         prescribed[root] = info.scale;
       }
     }
@@ -103,13 +105,39 @@ class ScaleChooser {
     });
   }
 
+  /// The step that the model prescribes for a tensor, or 0: also where the tensor's type is too
+  /// narrow to count to the tensor's bounds in such steps. One step beyond is allowed for -128.
+  double prescribed_step(const std::string& tensor) const {
+    const double step = chain_.tensor(tensor).scale;
+    const auto most = static_cast<double>(Narrow{0, dtype(tensor)}.largest());
+    return step != 0 && clamp_bound(tensor) / step < most + 1.5 ? step : 0;
+  }
+
+  /// A QuantizeLinear (a clamp to a tensor with a prescribed step) that alone reads its input: the
+  /// input may as well be rounded to that step at once, and not twice.
+  bool feeds_quantization(const GConv& gconv) const {
+    const std::string &from = gconv.input.tensor, &to = gconv.output.tensor;
+    const bool copies = gconv.pre == Pre::none && gconv.main == Main::none &&
+                        gconv.reduce == Reduce::none && !gconv.post.empty();
+    return copies && chain_.tensor(to).scale != 0 && chain_.tensor(from).scale == 0 &&
+           !chain_.tensor(from).constant && uses_.writers_of(to).size() == 1 &&
+           uses_.only_reader(chain_, from) == &gconv && dtype(from) == dtype(to) &&
+           std::all_of(gconv.post.begin(), gconv.post.end(),
+                       [](const PostOp& op) { return op.kind == PostOp::Kind::clamp; });
+  }
+
   void join_classes() {
     for (const GConv& gconv : chain_.gconvs) {
       const std::string &from = gconv.input.tensor, &to = gconv.output.tensor;
+      if (feeds_quantization(gconv)) {
+        absorbed_.insert(from);
+        classes_.join(from, to);
+        continue;
+      }
       if (!keeps_values(gconv) || chain_.tensor(from).constant) {
         continue;
       }
-      const double a = chain_.tensor(from).scale, b = chain_.tensor(to).scale;
+      const double a = prescribed_step(from), b = prescribed_step(to);
       const bool several = uses_.writers_of(to).size() > 1;
       if ((a != 0 || b != 0) && a != b && (several || b != 0)) {
         continue;  // the model prescribes different steps
@@ -120,13 +148,10 @@ class ScaleChooser {
     }
   }
 
-  /// The range of a tensor: as calibrated, or as its writer's clamp says when that is not much
-  /// wider, because later inputs may use all of it.
-  double range(const std::string& name) const {
-    const auto found = ranges_.find(name);
-    double seen = found == ranges_.end() ? -1 : found->second;
-    if (found != ranges_.end() && !(seen >= 0 && std::isfinite(seen))) {
-      fail("tensor '{}' has calibration range {}; expected a finite number", name, seen);
+  /// The magnitude to which all writers of a tensor clamp it; infinite when one does not.
+  double clamp_bound(const std::string& name) const {
+    if (uses_.writers_of(name).empty()) {
+      return std::numeric_limits<double>::infinity();
     }
     double bound = 0;
     for (const std::size_t i : uses_.writers_of(name)) {
@@ -137,7 +162,19 @@ class ScaleChooser {
                   : std::numeric_limits<double>::infinity();
       bound = std::max(bound, edge);
     }
-    const bool bounded = !uses_.writers_of(name).empty() && std::isfinite(bound);
+    return bound;
+  }
+
+  /// The range of a tensor: as calibrated, or as its writer's clamp says when that is not much
+  /// wider, because later inputs may use all of it.
+  double range(const std::string& name) const {
+    const auto found = ranges_.find(name);
+    double seen = found == ranges_.end() ? -1 : found->second;
+    if (found != ranges_.end() && !(seen >= 0 && std::isfinite(seen))) {
+      fail("tensor '{}' has calibration range {}; expected a finite number", name, seen);
+    }
+    const double bound = clamp_bound(name);
+    const bool bounded = std::isfinite(bound);
     if (bounded && (seen < 0 || bound <= 2 * seen)) {
       seen = bound;
     } else if (dtype(name) == DType::i16) {
@@ -155,6 +192,7 @@ class ScaleChooser {
   const QuantizeOptions& options_;
   Classes classes_;
   std::set<std::string> early_;
+  std::set<std::string> absorbed_;  ///< Take the step of the QuantizeLinear that reads them.
 };
 
 }  // namespace

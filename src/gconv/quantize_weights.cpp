@@ -151,6 +151,20 @@ std::vector<double> quantize_blocks(const std::string& name, std::span<const flo
   return steps;
 }
 
+/// Whether all values fit `limit` steps that the model prescribes, one for all or one per block.
+/// One step beyond is allowed for -128.
+bool fit_steps(std::span<const float> values, const std::vector<double>& steps, double limit) {
+  const std::size_t size = values.size() / steps.size();
+  for (std::size_t b = 0; b < steps.size(); ++b) {
+    const std::int32_t bits =
+        largest_bits(values.data() + b * size, static_cast<std::int64_t>(size));
+    if (!(static_cast<double>(std::bit_cast<float>(bits)) / steps[b] < limit + 1.5)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 Weights quantize_weights(const std::string& name, const TensorInfo& info, int bits,
@@ -162,7 +176,12 @@ Weights quantize_weights(const std::string& name, const TensorInfo& info, int bi
     steps = {info.scale};
   } else if (channels > 1 && static_cast<std::int64_t>(info.channel_scale.size()) == channels) {
     steps = info.channel_scale;
-  } else if (channels == 1 || (bits == 16 && is_codebook(from))) {
+  }
+  const bool own_steps = steps.empty() || !fit_steps(from, steps, limit);
+  if (own_steps) {
+    steps.clear();
+  }
+  if (own_steps && (channels == 1 || (bits == 16 && is_codebook(from)))) {
     steps = {step_for(largest_magnitude(name, from), limit)};
   }
   // Without channels the pieces of a large tensor are the blocks.

@@ -250,6 +250,12 @@ Normalized Normalizer::run() {
     std::swap(loops.groups, loops.outs);
   }
   loops.kind = kind_;
+  if (kind_ == WorkKind::conv && gconv_.pre != gconv::Pre::none) {
+    fail(
+        "'{}' (layer '{}') changes its input before it convolves it; array machines convolve what "
+        "is stored, so do that in a step of its own",
+        gconv_.name, gconv_.layer);
+  }
   loops.weights = constant(chain_, gconv_);
   loops.second_operand = gconv_.kernel && !loops.weights;
   if (loops.pairs() != gconv_.work()) {

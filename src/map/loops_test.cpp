@@ -380,6 +380,26 @@ TEST(Loops, RefusesByName) {
   EXPECT_THROW(loops_of(slides.chain, slides.gconv()), InputError);
 }
 
+TEST(Loops, ConvolutionsOfSquaresAreRefusedAndWindowsAreNot) {
+  Random random(11);
+  const std::vector<Dim> dims = {plain("B", 2), {"C", 1, 3, 1, 4, 1, 1, 0, 4}};
+  Case conv = make(dims, Main::mul, Reduce::add, "BC", "C", true, random);
+  EXPECT_EQ(loops_of(conv.chain, conv.gconv()).kind, WorkKind::conv);
+  conv.chain.gconvs[0].pre = gconv::Pre::square;
+  try {
+    loops_of(conv.chain, conv.gconv());
+    FAIL() << "the square would be left out silently";
+  } catch (const InputError& error) {
+    EXPECT_NE(std::string(error.what()).find("'layer' (layer 'layer') changes its input"),
+              std::string::npos)
+        << error.what();
+  }
+  const std::vector<Dim> maps = {plain("B", 1), groups("C", 6), full("H", 3), full("W", 3)};
+  Case depthwise = make(maps, Main::mul, Reduce::add, "BHWC", "CHW", true, random);
+  depthwise.chain.gconvs[0].pre = gconv::Pre::square;
+  EXPECT_EQ(loops_of(depthwise.chain, depthwise.gconv()).kind, WorkKind::window);
+}
+
 TEST(Loops, DenseMapsNeedNoCopy) {
   Random random(10);
   const std::vector<Dim> dims = {plain("B", 2),

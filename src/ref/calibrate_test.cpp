@@ -174,6 +174,89 @@ TEST(Calibrate, EvaluatesWhatExistsInTheChainOnly) {
   }
 }
 
+/// Weights as integers behind a DequantizeLinear, one step per output channel.
+ValueId quantized_weights(Graph& graph, const std::string& name, Shape shape, Random& random) {
+  Tensor steps(DType::f32, {shape[0]});
+  for (float& step : steps.mutable_data<float>()) {
+    step = static_cast<float>(0.001 + 0.002 * random.uniform());
+  }
+  Tensor weights(DType::i8, shape);
+  for (std::int8_t& weight : weights.mutable_data<std::int8_t>()) {
+    weight = static_cast<std::int8_t>(random.integer(-127, 127));
+  }
+  const ValueId scale = graph.add_constant(name + "_scale", steps);
+  const ValueId zero = graph.add_constant(name + "_zero", Tensor(DType::i8, {shape[0]}));
+  return graph.add_node(name + "_dq", ir::DequantizeLinear{0},
+                        {graph.add_constant(name, weights), scale, zero}, name + "_real");
+}
+
+/// conv -> relu -> conv -> relu -> pool -> conv, with 8-bit activations of the given zero point.
+Graph qdq_classifier(const Tensor& zero) {
+  Net net({1, 3, 8, 8});
+  Random random(21);
+  Graph& graph = net.graph();
+  const ValueId point = graph.add_constant("zero", zero);
+  const auto pair = [&](const std::string& name, float step) {
+    const ValueId scale =
+        graph.add_constant(name + "_scale", Tensor::from<float>({}, std::vector<float>{step}));
+    net.then(name + "_q", ir::QuantizeLinear{0}, {scale, point});
+    net.then(name + "_dq", ir::DequantizeLinear{0}, {scale, point});
+  };
+  const auto conv = [&](const std::string& name, std::int64_t in, std::int64_t out) {
+    ir::Conv op;
+    op.window = {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
+    net.then(name, op,
+             {quantized_weights(graph, name + "_w", {out, in, 3, 3}, random),
+              net.constant(name + "_b", {out}, -0.1, 0.1)});
+  };
+  pair("x", 0.03F);
+  conv("c1", 3, 16);
+  net.then("r1", Net::unary(ir::UnaryKind::relu));
+  pair("a", 0.02F);
+  conv("c2", 16, 16);
+  net.then("r2", Net::unary(ir::UnaryKind::relu));
+  pair("b", 0.025F);
+  conv("c3", 16, 10);
+  return net.finish();
+}
+
+/// The error of a QDQ network in fixed point against its own float answer, in dB.
+double qdq_snr(const Graph& graph, int bits) {
+  const gconv::Chain chain = gconv::lower(graph);
+  const auto inputs = random_inputs(graph, 1);
+  const Calibration calibration = calibrate(graph, chain, inputs);
+  const gconv::Chain fixed =
+      gconv::optimize(gconv::quantize(chain, calibration.ranges, {bits, bits}));
+  EXPECT_EQ(fixed.gconvs.size(), 4U) << "one per convolution, and the input's";
+  const FixedNet net(fixed);
+  return error_of(net.dequantize(net.run(inputs[0]))[0], calibration.outputs[0][0]).snr_db;
+}
+
+Tensor zero_point(int value) {
+  return Tensor::from<std::uint8_t>({},
+                                    std::vector<std::uint8_t>{static_cast<std::uint8_t>(value)});
+}
+
+TEST(Calibrate, IntegersOfAQdqNetworkAreNoRanges) {
+  const Graph graph = qdq_classifier(Tensor(DType::i8, {}));
+  const gconv::Chain chain = gconv::lower(graph);
+  const auto inputs = random_inputs(graph, 1);
+  const gconv::Ranges ranges = calibrate(graph, chain, inputs).ranges;
+  EXPECT_NEAR(ranges.at("a_q_out"), 128 * 0.02, 1e-6);
+  EXPECT_NEAR(ranges.at("r1_out"), 128 * 0.02, 1e-6);
+}
+
+// The chain computes with the model's integers. A few results may round to another step, because
+// float sums are not exact.
+TEST(Calibrate, QdqNetworksComputeWithTheirOwnIntegers) {
+  const Graph symmetric = qdq_classifier(Tensor(DType::i8, {}));
+  EXPECT_GT(qdq_snr(symmetric, 16), 55);
+  EXPECT_GT(qdq_snr(symmetric, 8), 55);
+  EXPECT_GT(qdq_snr(qdq_classifier(zero_point(100)), 16), 55);
+  // Up to 155 steps do not fit 8 bits, so those are rounded differently.
+  EXPECT_GT(qdq_snr(qdq_classifier(zero_point(100)), 8), 25);
+}
+
 TEST(Calibrate, NamesTheLayerThatOverflows) {
   Net net({1, 3, 8, 8});
   net.conv("c1", 3, 4).then("r1", Net::unary(ir::UnaryKind::relu)).conv("c2", 4, 4);

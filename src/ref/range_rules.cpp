@@ -37,6 +37,12 @@ bool invertible(const GConv& gconv) {
          });
 }
 
+/// Ends in a clamp to a finite interval.
+bool is_bounded(const GConv& gconv) {
+  return !gconv.post.empty() && gconv.post.back().kind == PostOp::Kind::clamp &&
+         std::isfinite(gconv.post.back().low) && std::isfinite(gconv.post.back().high);
+}
+
 /// Divisors of LRN: (gamma + alpha * sum of squares)^-beta is largest for a sum of 0.
 bool is_norm_divisor(const GConv& gconv) {
   if (gconv.pre != Pre::square || gconv.main != Main::none || gconv.post.size() != 1) return false;
@@ -63,7 +69,10 @@ RangeRules::RangeRules(const ir::Graph& graph, const gconv::Chain& chain)
     : chain_(chain), kept_(chain.outputs.begin(), chain.outputs.end()) {
   for (const ir::Node& node : graph.nodes) {
     for (const ir::ValueId output : node.outputs) {
-      if (output != ir::kNoValue) values_.insert(graph.value(output).name);
+      // The integers of a QDQ network are steps, while the chain holds the real values they mean.
+      if (output == ir::kNoValue) continue;
+      const ir::Value& value = graph.value(output);
+      (value.dtype == DType::f32 ? values_ : integers_).insert(value.name);
     }
   }
   for (const GConv& gconv : chain.gconvs) {
@@ -88,7 +97,7 @@ RangeRules::Rule RangeRules::choose(const std::string& tensor) {
   Rule rule = Rule::evaluated;
   if (tells_backward(tensor)) {
     const Rule next = choose(only_reader(tensor)->output.tensor);
-    if (next == Rule::observed || next == Rule::from_reader) rule = Rule::from_reader;
+    if (next != Rule::evaluated && next != Rule::given) rule = Rule::from_reader;
   }
   if (rule == Rule::evaluated && tells_forward(tensor)) rule = Rule::from_writers;
   if (rule == Rule::evaluated && in_graph(tensor)) rule = Rule::observed;
@@ -115,7 +124,8 @@ bool RangeRules::tells_backward(const std::string& tensor) const {
 bool RangeRules::tells_forward(const std::string& tensor) const {
   const auto& all = writers(tensor);
   return !all.empty() && std::ranges::all_of(all, [&](const GConv* gconv) {
-    return selects(*gconv) || is_norm_divisor(*gconv) || at_most_one(*gconv);
+    return selects(*gconv) || is_norm_divisor(*gconv) || at_most_one(*gconv) ||
+           (integers_.contains(tensor) && is_bounded(*gconv));
   });
 }
 
@@ -160,6 +170,9 @@ double RangeRules::forward(const std::string& tensor, std::map<std::string, doub
         largest = derive(gconv->input.tensor, ranges);
       }
       range = std::max(range, largest);
+    } else if (is_bounded(*gconv)) {  // what a QuantizeLinear can represent
+      const PostOp& clamp = gconv->post.back();
+      range = std::max({range, std::abs(clamp.low), std::abs(clamp.high)});
     } else if (is_norm_divisor(*gconv)) {
       range = std::max(range, std::pow(gconv->post[0].gamma, -gconv->post[0].beta));
     } else {

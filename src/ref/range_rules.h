@@ -21,7 +21,7 @@ class RangeRules {
   const std::set<std::string>& observed() const { return observed_; }
   /// Tensors that exist in the chain only and must be computed from operands.
   const std::set<std::string>& evaluated() const { return evaluated_; }
-  /// Whether the graph computes a value of that name.
+  /// Whether the graph computes the real values of that name (not integers that stand for them).
   bool in_graph(const std::string& tensor) const { return values_.contains(tensor); }
   const std::vector<const gconv::GConv*>& writers(const std::string& tensor) const;
 
@@ -41,7 +41,7 @@ class RangeRules {
   bool at_most_one(const gconv::GConv& gconv) const;
 
   const gconv::Chain& chain_;
-  std::set<std::string> values_, observed_, evaluated_, kept_;
+  std::set<std::string> values_, integers_, observed_, evaluated_, kept_;
   std::map<std::string, std::vector<const gconv::GConv*>> writers_, readers_;
   std::map<std::string, Rule> rules_;
 };
