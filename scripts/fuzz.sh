@@ -7,7 +7,7 @@ launcher=()
 command -v ccache > /dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 mkdir -p build
 cmake --preset fuzz "${launcher[@]}" > build/fuzz.log 2>&1 || { cat build/fuzz.log; exit 1; }
-cmake --build build/fuzz -j "$(nproc)" > build/fuzz.log 2>&1 || { tail -n 60 build/fuzz.log; exit 1; }
+cmake --build build/fuzz -j "$(nproc)" --target fuzzers > build/fuzz.log 2>&1 || { tail -n 60 build/fuzz.log; exit 1; }
 found=0
 for target in build/fuzz/fuzz/*_fuzz; do
   [ -x "$target" ] || continue

@@ -223,16 +223,6 @@ class Importer {
   std::int64_t opset_ = 0;
 };
 
-/// A message as one line of sensible length, whatever names the file holds.
-std::string one_line(std::string message) {
-  constexpr std::size_t kLongest = 2000;
-  if (message.size() > kLongest) message = message.substr(0, kLongest) + "...";
-  for (char& c : message) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return message;
-}
-
 ir::Graph import_source(const ByteSource& source, const std::string& name,
                         const std::string& directory, const ImportOptions& options) {
   Slimmed slim = slim_model(source, name);
@@ -250,7 +240,7 @@ ir::Graph import_source(const ByteSource& source, const std::string& name,
   } catch (const InputError& error) {
     const std::string message = error.what();
     const bool named = message.starts_with(name + ": ");
-    throw InputError(one_line(named ? message : fmt::format("{}: {}", name, message)));
+    throw InputError(named ? message : fmt::format("{}: {}", name, message));
   }
 }
 
