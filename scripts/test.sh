@@ -5,7 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CCACHE_NOHASHDIR=1
-export OMP_WAIT_POLICY=PASSIVE  # docs/rationale/threads.md
+export OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=1000  # docs/rationale/threads.md
 jobs=$(nproc)
 passed=0
 failed=0

@@ -3,7 +3,6 @@
 # its Python package is installed), fixed point, counting and whole runs against float inference, DRAM
 # requests per second. Writes experiments/speed/results.txt. About ten minutes on two idle cores.
 . "$(dirname "$0")/../common.sh"
-export OMP_WAIT_POLICY=PASSIVE
 build_release
 bench=${SYNCOPATE_BENCH:-build/release/bench}
 out=experiments/speed/results.txt
