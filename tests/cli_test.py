@@ -256,9 +256,9 @@ class Mistakes(Case):
         process = subprocess.Popen([PROGRAM, "inspect", "zoo:resnet50", "--text"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True, env=PLAIN)
         process.stdout.close()
-        self.assertEqual(process.stderr.read(), "syncopate: error: cannot write to standard output: Broken pipe\n")
+        self.assertEqual(process.stderr.read(), "", "head and pagers leave early; that is no error")
         process.stderr.close()
-        self.assertEqual(process.wait(), 2)
+        self.assertEqual(process.wait(), 0)
 
 
 class Terminal(Case):

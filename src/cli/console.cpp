@@ -42,6 +42,7 @@ Console::Console(const std::string& color) {
 void Console::print(std::string_view text) {
   errno = 0;
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    if (errno == EPIPE) return;  // the reader has seen enough: head, a pager that was left
     fail("cannot write to standard output: {}", std::strerror(errno));
   }
 }
