@@ -21,8 +21,21 @@ ir::Graph vgg16(std::uint64_t seed = 1, std::int64_t batch = 1);
 ir::Graph resnet50(std::uint64_t seed = 1, std::int64_t batch = 1);
 /// SqueezeNet 1.1, 224x224.
 ir::Graph squeezenet(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// GoogLeNet (Inception v1) as Caffe has it, without the auxiliary classifiers, 224x224.
+ir::Graph googlenet(std::uint64_t seed = 1, std::int64_t batch = 1);
 /// ResNet-20 for 32x32 pictures, with 1x1 convolutions as shortcuts.
 ir::Graph resnet20(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// ResNet-56, likewise.
+ir::Graph resnet56(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// VGG-16's convolutions with batch normalization and one fully connected layer, for 32x32
+/// pictures.
+ir::Graph vgg16_cifar(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// Caffe's CIFAR-10 quick, 32x32.
+ir::Graph cifar10_quick(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// LeNet-5 as Caffe has it (20 and 50 maps, 500 hidden neurons), 28x28.
+ir::Graph lenet5(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// Fully connected, 784-300-100-10, for 28x28 pictures.
+ir::Graph lenet_300_100(std::uint64_t seed = 1, std::int64_t batch = 1);
 
 /// A named network of the zoo.
 struct Entry {
