@@ -59,11 +59,12 @@ std::int64_t buffer_or_zero(const arch::Spec& spec, std::string_view name) {
   return 0;
 }
 
-map::Capacity capacity_of(const arch::Spec& spec, const map::Loops& loops) {
+map::Capacity capacity_of(const arch::Spec& spec, const map::Loops& loops,
+                          const map::Grain& grain) {
   const bool two_operands =
       loops.kind == WorkKind::elementwise && (loops.weights || loops.second_operand);
   map::Capacity capacity;
-  capacity.lanes = spec.lanes;
+  capacity.grain = grain;
   capacity.neurons = spec.buffer_bytes("NBin") / 2 / kNeuronBytes / (two_operands ? 2 : 1);
   capacity.partial_sums = spec.buffer_bytes("NBout") / 2 / (kSumBits / 8);
   capacity.synapse_bytes = spec.buffer_bytes("SB") / 2;
@@ -124,7 +125,10 @@ void Compiler::plan(std::size_t index) {
     footprint = plan.format->footprint();
   }
   footprint.neuron_bytes = footprint.output_bytes = kNeuronBytes;
-  plan.tiling = map::choose_tiling(loops, capacity_of(spec_, loops), footprint);
+  map::Grain grain;
+  grain.outs = spec_.lanes;
+  if (traits_.grain) grain = traits_.grain(index, loops);
+  plan.tiling = map::choose_tiling(loops, capacity_of(spec_, loops, grain), footprint);
   if (!plan.format) return;
   const Segments segments(loops, plan.tiling);
   plan.sizes.resize(static_cast<std::size_t>(segments.size()));

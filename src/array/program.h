@@ -26,6 +26,9 @@ struct CompilerTraits {
   /// Makes the machine's weight format for a convolution.
   std::function<std::unique_ptr<WeightFormat>(std::shared_ptr<const sim::Weights>)> conv_format;
   bool bitmap_neurons = false;  ///< Neurons in DRAM carry one bit each, zeros are dropped.
+  /// What one step of a layer unrolls, by the layer's place in the chain and its loops; without it
+  /// Spec::lanes outputs and 16 inputs at one pixel. Called concurrently.
+  std::function<map::Grain(std::size_t layer, const map::Loops& loops)> grain;
 };
 
 /// Compiles a quantized chain: tiles every layer for the least DRAM traffic under half of each

@@ -20,13 +20,13 @@ enum class Order : std::uint8_t {
 /// Block sizes of one layer; the input block spans the whole kernel window.
 struct Tiling {
   Order order = Order::neuron_reuse;
-  std::int64_t outs = 16;  ///< Outputs per tile; a multiple of the lanes except in the last tile.
+  std::int64_t outs = 16;  ///< Outputs per tile; a multiple of the grain except in the last tile.
   std::int64_t ins = 16;   ///< Input channels per tile.
   std::array<std::int64_t, 3> block{1, 1, 1};  ///< Output pixels per tile {T, H, W}.
   /// With synapse_reuse: the weights of an output block stay on chip for all its inputs, block by
   /// block, while pixels pass. They are loaded once although neurons come in several input blocks.
   bool resident = false;
-  /// The smallest tile (one pixel, one output per lane) exceeds the neuron or synapse buffer. It
+  /// The smallest tile (one pixel, one grain of channels) exceeds the neuron or synapse buffer. It
   /// uses every neuron and synapse once, so they stream through the buffers in parts while the
   /// partial sums stay; traffic is the same.
   bool streamed = false;
@@ -54,10 +54,20 @@ struct TileBox {
   }
 };
 
+/// What a machine unrolls in one step of a layer. Blocks are multiples of it, so that cutting a
+/// layer into tiles adds no partly filled step to those at the layer's own edges; the last block in
+/// each direction is what is left. The default is an array of 16 outputs by 16 inputs.
+struct Grain {
+  std::int64_t outs = 16;                       ///< Outputs in parallel.
+  std::int64_t ins = 16;                        ///< Input channels in parallel.
+  std::array<std::int64_t, 3> pixels{1, 1, 1};  ///< Output pixels in parallel {T, H, W}.
+  bool operator==(const Grain&) const = default;
+};
+
 /// What one tile may occupy on chip. Double buffering is the caller's matter: pass half; likewise
 /// the second operand of elementwise work, which needs as many neurons as the first.
 struct Capacity {
-  std::int64_t lanes = 16;
+  Grain grain;
   std::int64_t neurons = 0;       ///< Input elements.
   std::int64_t partial_sums = 0;  ///< Output elements.
   /// Weights, all lanes, compressed as the machine stores them: those of a tile, or of an output
@@ -95,9 +105,11 @@ std::array<std::int64_t, 2> input_range(const Loops& loops, int dim, std::int64_
 std::vector<TileBox> walk(const Loops& loops, const Tiling& tiling);
 /// Traffic of the tiling, counted tile by tile over `walk` with `footprint`.
 Traffic traffic(const Loops& loops, const Tiling& tiling, const Footprint& footprint);
-/// The tiling with the least DRAM traffic that fits; ties go to fewer tiles. Blocks of inputs are
-/// multiples of 16. InputError naming the buffer when not even the smallest tile's partial sums
-/// fit.
+/// The tiling with the least DRAM traffic that fits; ties go to fewer tiles. Blocks of outputs and
+/// inputs are multiples of the grain, blocks of pixels are too or span the whole extent. Where the
+/// buffers cannot hold a grain, its largest pixel extent is halved until they can, so that only
+/// pixels leave steps partly filled; a single pixel that does not fit either is streamed.
+/// InputError naming the buffer when not even its partial sums fit.
 Tiling choose_tiling(const Loops& loops, const Capacity& capacity, const Footprint& footprint);
 /// "neuron_reuse outs=16 ins=64 block=1x7x7"
 std::string to_text(const Tiling& tiling);

@@ -15,8 +15,6 @@ namespace {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-constexpr std::int64_t kInputStep = 16;  ///< Input blocks are multiples of this.
-
 /// A block size in one pixel dimension.
 struct PixelChoice {
   std::int64_t size = 1, count = 1;
@@ -50,9 +48,12 @@ class Search {
       : loops_(loops),
         capacity_(capacity),
         footprint_(footprint),
+        grain_(capacity.grain),
         conv_(loops.kind == WorkKind::conv),
         weights_(loops.weights && loops.kind != WorkKind::elementwise),
-        ins_(conv_ ? sizes(loops.ins, kInputStep, 8) : std::vector<std::int64_t>{kInputStep}) {}
+        ins_(conv_ ? sizes(loops.ins, grain_.ins, 8) : std::vector<std::int64_t>{grain_.ins}) {
+    for (std::size_t d = 0; d < 3; ++d) grain_.pixels[d] = std::min(grain_.pixels[d], loops.out[d]);
+  }
 
   Tiling run();
 
@@ -67,6 +68,7 @@ class Search {
   const Loops& loops_;
   const Capacity& capacity_;
   const Footprint& footprint_;
+  Grain grain_;  ///< Pixels no more than the layer has, and fewer where the buffers are small.
   bool conv_, weights_;
   std::vector<std::int64_t> ins_;
   std::map<std::pair<std::int64_t, std::int64_t>, WeightChoice> known_weights_;
@@ -78,7 +80,11 @@ class Search {
 std::vector<PixelChoice> Search::pixel_choices(int dim) const {
   const std::int64_t extent = loops_.out[static_cast<std::size_t>(dim)];
   std::vector<PixelChoice> result;
-  for (std::int64_t size : sizes(extent, 1, 12)) {
+  std::int64_t before = 0;
+  for (std::int64_t size : sizes(extent, grain_.pixels[static_cast<std::size_t>(dim)], 12)) {
+    size = std::min(size, extent);
+    if (size == before) continue;
+    before = size;
     PixelChoice choice{size, ceil_div(extent, size), 0, 0};
     for (std::int64_t begin = 0; begin < extent; begin += size) {
       const auto [first, last] = input_range(loops_, dim, begin, std::min(extent, begin + size));
@@ -175,24 +181,29 @@ void Search::try_pixels(std::int64_t outs, const std::array<PixelChoice, 3>& pix
 
 /// What remains when nothing fits: one pixel, one output per lane, streamed.
 Tiling Search::smallest() const {
-  if (std::min(capacity_.lanes, loops_.outs) > capacity_.partial_sums) {
-    fail("the partial sums of {} lanes do not fit the output buffer ({} per tile)", capacity_.lanes,
+  if (std::min(grain_.outs, loops_.outs) > capacity_.partial_sums) {
+    fail("the partial sums of {} lanes do not fit the output buffer ({} per tile)", grain_.outs,
          capacity_.partial_sums);
   }
-  return {Order::neuron_reuse, capacity_.lanes, kInputStep, {1, 1, 1}, false, true};
+  return {Order::neuron_reuse, grain_.outs, grain_.ins, {1, 1, 1}, false, true};
 }
 
 Tiling Search::run() {
-  const std::array<std::vector<PixelChoice>, 3> choices = {pixel_choices(0), pixel_choices(1),
-                                                           pixel_choices(2)};
-  for (std::int64_t outs : sizes(loops_.outs, capacity_.lanes, 8)) {
-    for (const PixelChoice& t : choices[0]) {
-      for (const PixelChoice& h : choices[1]) {
-        for (const PixelChoice& w : choices[2]) try_pixels(outs, {t, h, w});
+  for (;;) {
+    const std::array<std::vector<PixelChoice>, 3> choices = {pixel_choices(0), pixel_choices(1),
+                                                             pixel_choices(2)};
+    for (std::int64_t outs : sizes(loops_.outs, grain_.outs, 8)) {
+      for (const PixelChoice& t : choices[0]) {
+        for (const PixelChoice& h : choices[1]) {
+          for (const PixelChoice& w : choices[2]) try_pixels(outs, {t, h, w});
+        }
       }
     }
+    if (best_) return *best_;
+    std::int64_t& most = *std::max_element(grain_.pixels.begin(), grain_.pixels.end());
+    if (most == 1) return smallest();
+    most = ceil_div(most, 2);
   }
-  return best_ ? *best_ : smallest();
 }
 
 }  // namespace

@@ -176,7 +176,7 @@ TEST(Tiling, ChoiceFitsAndBeatsRandomTilings) {
   int streamed = 0;
   for (int i = 0; i < 60; ++i) {
     const Loops l = random_loops(random);
-    const Capacity c{16, random.integer(200, 3000), random.integer(100, 2000),
+    const Capacity c{Grain{}, random.integer(200, 3000), random.integer(100, 2000),
                      random.integer(1000, 6000), random.chance(0.5) ? 0 : random.integer(60, 500)};
     const Tiling chosen = choose_tiling(l, c, f);
     if (chosen.streamed) {
@@ -197,6 +197,81 @@ TEST(Tiling, ChoiceFitsAndBeatsRandomTilings) {
   EXPECT_LT(streamed, 15);
 }
 
+/// Steps of a layer whose tiles are worked off one after another, `grain` at a time.
+std::int64_t steps(const Loops& l, const std::vector<TileBox>& boxes, const Grain& grain) {
+  const auto ceil = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  std::int64_t total = 0;
+  for (const TileBox& box : boxes) {
+    std::int64_t tile = ceil(box.out1 - box.out0, grain.outs) * ceil(box.in1 - box.in0, grain.ins);
+    for (std::size_t d = 0; d < 3; ++d) {
+      tile *= ceil(box.end[d] - box.begin[d], std::min(grain.pixels[d], l.out[d]));
+    }
+    total += tile;
+  }
+  return total;
+}
+
+TileBox whole(const Loops& l) {
+  TileBox box;
+  box.out1 = l.outs;
+  box.in1 = l.ins;
+  box.end = l.out;
+  return box;
+}
+
+TEST(Tiling, BlocksOfTheGrainAddNoSteps) {
+  Random random(5);
+  const Footprint f = uneven();
+  int cut = 0;
+  for (int i = 0; i < 200; ++i) {
+    Loops l = random_loops(random);
+    if (l.kind != WorkKind::conv) continue;
+    for (std::size_t d = 0; d < 3; ++d) {
+      l.out[d] = d == 0 ? 1 : random.integer(1, 40);
+      l.in[d] = l.out[d] * l.stride[d];
+    }
+    Capacity c;
+    c.grain = {random.integer(1, 20),
+               random.integer(1, 20),
+               {1, random.integer(1, 17), random.integer(1, 17)}};
+    c.neurons = random.integer(20000, 60000);
+    c.partial_sums = random.integer(6000, 20000);
+    c.synapse_bytes = random.integer(2000, 20000);
+    const Tiling t = choose_tiling(l, c, f);
+    const std::vector<TileBox> boxes = walk(l, t);
+    cut += boxes.size() > static_cast<std::size_t>(l.batch * l.groups);
+    EXPECT_FALSE(t.streamed);
+    EXPECT_TRUE(fits(l, t, c, f)) << to_text(t);
+    EXPECT_EQ(steps(l, boxes, c.grain), l.batch * l.groups * steps(l, {whole(l)}, c.grain))
+        << to_text(t);
+  }
+  EXPECT_GT(cut, 20);
+}
+
+TEST(Tiling, SmallBuffersGiveUpPixelsOfTheGrainFirst) {
+  Loops l;
+  l.weights = true;
+  l.outs = l.ins = 6;
+  l.out = l.in = {1, 20, 20};
+  const Footprint f = uneven();
+  const Grain grain{2, 3, {1, 8, 16}};
+  const auto choose = [&](std::int64_t neurons) {
+    return choose_tiling(l, {grain, neurons, 1 << 20, 1 << 20, 0}, f);
+  };
+  const auto multiple = [](const Tiling& t, std::int64_t h, std::int64_t w) {
+    return t.outs % 2 == 0 && t.ins % 3 == 0 && (t.block[1] % h == 0 || t.block[1] == 20) &&
+           (t.block[2] % w == 0 || t.block[2] == 20) && !t.streamed;
+  };
+  EXPECT_TRUE(multiple(choose(3 * 8 * 16), 8, 16)) << to_text(choose(3 * 8 * 16));
+  EXPECT_TRUE(multiple(choose(3 * 8 * 8), 8, 8)) << to_text(choose(3 * 8 * 8));
+  EXPECT_TRUE(multiple(choose(3 * 8 * 4), 4, 8)) << to_text(choose(3 * 8 * 4));
+  EXPECT_TRUE(multiple(choose(3), 1, 1)) << to_text(choose(3));
+  const Tiling streamed = choose(2);
+  EXPECT_TRUE(streamed.streamed);
+  EXPECT_EQ(streamed.outs, 2);
+  EXPECT_EQ(streamed.ins, 3);
+}
+
 TEST(Tiling, PerfectFitLoadsEverythingOnce) {
   Loops l;
   l.weights = true;
@@ -210,7 +285,7 @@ TEST(Tiling, PerfectFitLoadsEverythingOnce) {
     return (o1 - o0) * (i1 - i0) * 9 * 2;
   };
   f.index_bytes = [](auto...) { return std::int64_t{0}; };
-  const Tiling t = choose_tiling(l, {16, 1 << 20, 1 << 20, 1 << 20, 0}, f);
+  const Tiling t = choose_tiling(l, {Grain{}, 1 << 20, 1 << 20, 1 << 20, 0}, f);
   const Traffic bytes = traffic(l, t, f);
   EXPECT_EQ(walk(l, t).size(), 1U);
   EXPECT_EQ(bytes.neurons, 32 * 64 * 2);
@@ -224,10 +299,10 @@ TEST(Tiling, WindowsThatExceedTheBufferStream) {
   l.outs = 64;
   l.in = l.kernel = {1, 13, 13};
   const Footprint f = uneven();
-  const Tiling t = choose_tiling(l, {16, 500, 500, 1000, 0}, f);
+  const Tiling t = choose_tiling(l, {Grain{}, 500, 500, 1000, 0}, f);
   EXPECT_TRUE(t.streamed);
   EXPECT_EQ(traffic(l, t, f).neurons, 64 * 169 * 2);
-  EXPECT_THROW(choose_tiling(l, {16, 500, 15, 1000, 0}, f), InputError);
+  EXPECT_THROW(choose_tiling(l, {Grain{}, 500, 15, 1000, 0}, f), InputError);
 }
 
 TEST(Tiling, BigLayersAreQuick) {
@@ -248,7 +323,7 @@ TEST(Tiling, BigLayersAreQuick) {
   conv.pad = {0, 1, 1};
   for (const Loops& l : {fc, conv}) {
     const auto start = std::chrono::steady_clock::now();
-    const Tiling t = choose_tiling(l, {16, 2048, 1024, 16384, 0}, f);
+    const Tiling t = choose_tiling(l, {Grain{}, 2048, 1024, 16384, 0}, f);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
     RecordProperty("tiling_" + std::to_string(l.ins), to_text(t));
     RecordProperty("milliseconds_" + std::to_string(l.ins), std::to_string(took.count()));
