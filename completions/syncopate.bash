@@ -93,7 +93,7 @@ _syncopate() {
       prune) options+=" $model --output --density --method --criterion --block --layer --keep" ;;
       quantize) options+=" $model $input --output" ;;
       eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits" ;;
-      reproduce) options+=" --json --data" ;;
+      reproduce) options+=" --json --report --data" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$current"))
     return

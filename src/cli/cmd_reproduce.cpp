@@ -26,6 +26,7 @@ std::string papers_text(const report::TextStyle& style) {
 void reproduce_command(const ReproduceArguments& arguments, Console& console) {
   if (arguments.paper.empty()) return console.print(papers_text(console.style()));
   const Output json("--json", arguments.json);
+  const Output html("--report", arguments.html);
   const reproduce::Paper& paper = reproduce::find(arguments.paper);
   reproduce::Options options;
   options.data = arguments.data;
@@ -40,7 +41,9 @@ void reproduce_command(const ReproduceArguments& arguments, Console& console) {
   });
   bar.clear();
   if (json.wanted()) json.write(reproduce::to_json(outcome), console);
-  if (!json.is_stdout()) console.print(reproduce::to_text(outcome, console.style()));
+  if (html.wanted()) html.write(reproduce::to_html(outcome), console);
+  if (!json.is_stdout() && !html.is_stdout())
+    console.print(reproduce::to_text(outcome, console.style()));
 }
 
 }  // namespace syncopate::cli

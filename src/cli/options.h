@@ -118,6 +118,7 @@ struct EvalArguments {
 struct ReproduceArguments {
   std::string paper;
   std::string json;
+  std::string html;
   std::string data;
 };
 

@@ -263,10 +263,12 @@ void add_reproduce(App& root, ReproduceArguments& reproduce) {
       ->type_name("");
   app.add_option("--json", reproduce.json, "Write the tables as JSON ('-': standard output)")
       ->type_name("FILE");
+  app.add_option("--report", reproduce.html, "Write a page with plots")->type_name("FILE.html");
   app.add_option("--data", reproduce.data, "Folder of real networks [$SYNCOPATE_DATA]")
       ->type_name("DIR");
   app.footer(
-      "Examples:\n  syncopate reproduce\n  syncopate reproduce cambricon-s --json tables.json");
+      "Examples:\n  syncopate reproduce\n  syncopate reproduce cambricon-s --json tables.json "
+      "--report tables.html");
 }
 
 void add_dram(App& root, DramArguments& dram) {

@@ -63,7 +63,7 @@ std::string html_text(const std::string& text) {
 
 }  // namespace
 
-std::string to_html(const RunResult& run) {
+std::string make_page(const std::string& title, std::string_view script, const std::string& json) {
   // One pass over the template, so that text filled in is never searched for marks.
   std::string_view left = page_file("report.html");
   std::string out;
@@ -75,14 +75,16 @@ std::string to_html(const RunResult& run) {
     out += left.substr(0, open);
     const std::string_view mark = left.substr(open + 2, close - open - 2);
     if (mark == "title") {
-      out += html_text(run.model);
+      out += html_text(title);
     } else if (mark == "style") {
       out += page_file("report.css");
     } else if (mark == "script") {
-      out += page_file("charts.js");
-      out += page_file("report.js");
+      for (const std::string_view file :
+           {std::string_view("charts.js"), std::string_view("frame.js"), script}) {
+        out += page_file(file);
+      }
     } else if (mark == "data") {
-      out += script_safe(to_json(run));
+      out += script_safe(json);
     } else {
       broken("report.html: unknown mark '{}'", mark);
     }
@@ -90,6 +92,10 @@ std::string to_html(const RunResult& run) {
   }
   out += left;
   return out;
+}
+
+std::string to_html(const RunResult& run) {
+  return make_page(run.model, "report.js", to_json(run));
 }
 
 }  // namespace syncopate::report

@@ -1,10 +1,38 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "report/html.h"
 #include "reproduce/paper.h"
 
 namespace syncopate::reproduce {
+namespace {
+
+nlohmann::ordered_json to_json(const Plot& plot) {
+  nlohmann::ordered_json json{{"title", plot.title},
+                              {"x_label", plot.x_label},
+                              {"y_label", plot.y_label},
+                              {"categories", plot.categories},
+                              {"bars", plot.bars},
+                              {"notes", plot.notes},
+                              {"series", nlohmann::ordered_json::array()},
+                              {"targets", nlohmann::ordered_json::array()}};
+  for (const Series& series : plot.series) {
+    nlohmann::ordered_json values = nlohmann::ordered_json::array();
+    for (const double value : series.values) {
+      values.push_back(std::isnan(value) ? nlohmann::ordered_json()
+                                         : nlohmann::ordered_json(value));
+    }
+    json["series"].push_back({{"name", series.name}, {"values", std::move(values)}});
+  }
+  for (const Target& target : plot.targets) {
+    json["targets"].push_back({{"name", target.name}, {"value", target.value}});
+  }
+  return json;
+}
+
+}  // namespace
 
 Cell words(std::string text) { return {std::move(text), 0, false}; }
 
@@ -59,7 +87,13 @@ std::string to_json(const Outcome& outcome) {
                               {"rows", std::move(rows)},
                               {"notes", table.notes}});
   }
+  json["plots"] = nlohmann::ordered_json::array();
+  for (const Plot& plot : outcome.plots) json["plots"].push_back(to_json(plot));
   return json.dump(1) + "\n";
+}
+
+std::string to_html(const Outcome& outcome) {
+  return report::make_page(outcome.paper, "outcome.js", to_json(outcome));
 }
 
 }  // namespace syncopate::reproduce

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -9,7 +10,7 @@ namespace syncopate::reproduce {
 namespace {
 
 Outcome sample() {
-  Outcome outcome{"some-paper", {"A note."}, {}};
+  Outcome outcome{"some-paper", {"A note."}, {}, {}};
   outcome.tables.push_back(
       {"Ratios",
        {"what", "ratio"},
@@ -31,6 +32,24 @@ TEST(Outcome, KeepsFullPrecisionAsJson) {
   EXPECT_EQ(json["tables"][0]["rows"][0][0], "time");
   EXPECT_EQ(json["tables"][0]["rows"][0][1], 1.7149);
   EXPECT_EQ(json["tables"][0]["notes"][0], "Measured.");
+}
+
+TEST(Outcome, PlotsGoIntoAPageThatNoTextCanBreak) {
+  Outcome outcome = sample();
+  Plot plot;
+  plot.title = "Sweep </script><b>";
+  plot.categories = {"1", "2"};
+  plot.series = {{"net", {1.5, std::numeric_limits<double>::quiet_NaN()}}};
+  plot.targets = {{"paper", 2.5}};
+  outcome.plots.push_back(plot);
+  const auto json = nlohmann::json::parse(to_json(outcome));
+  EXPECT_EQ(json["plots"][0]["series"][0]["values"][0], 1.5);
+  EXPECT_TRUE(json["plots"][0]["series"][0]["values"][1].is_null());
+  EXPECT_EQ(json["plots"][0]["targets"][0]["value"], 2.5);
+  const std::string page = to_html(outcome);
+  EXPECT_EQ(page.find("Sweep </script>"), std::string::npos);
+  EXPECT_NE(page.find("Sweep \\u003c/script>"), std::string::npos);
+  EXPECT_NE(page.find("draw_plot"), std::string::npos);
 }
 
 TEST(Papers, AreFoundByName) {

@@ -22,11 +22,32 @@ struct ResultTable {
   std::vector<std::string> notes;  ///< Shown below; each one sentence or two.
 };
 
+/// A line of a plot.
+struct Series {
+  std::string name;
+  std::vector<double> values;  ///< One per category; NaN where there is none.
+};
+/// A figure of record, drawn as a level.
+struct Target {
+  std::string name;
+  double value = 0;
+};
+/// A plot over categories, drawn in the HTML report. Values are not negative.
+struct Plot {
+  std::string title, x_label, y_label;
+  std::vector<std::string> categories;
+  std::vector<Series> series;
+  std::vector<Target> targets;
+  bool bars = false;               ///< Bars side by side instead of lines.
+  std::vector<std::string> notes;  ///< Shown below.
+};
+
 /// What reproducing a paper gave.
 struct Outcome {
   std::string paper;
   std::vector<std::string> notes;  ///< What is made up, what cannot be compared; shown first.
   std::vector<ResultTable> tables;
+  std::vector<Plot> plots;
 };
 
 struct Options {
@@ -56,7 +77,10 @@ Cell number(double value, int decimals, std::string_view unit = "");
 
 /// Notes and tables as terminal text.
 std::string to_text(const Outcome& outcome, const report::TextStyle& style);
-/// As one JSON object: paper, notes, tables with title, columns, rows (numbers as numbers), notes.
+/// As one JSON object: paper, notes, tables with title, columns, rows (numbers as numbers), notes;
+/// plots with the fields of Plot, null for NaN.
 std::string to_json(const Outcome& outcome);
+/// As one HTML file with plots and tables that needs nothing from a network.
+std::string to_html(const Outcome& outcome);
 
 }  // namespace syncopate::reproduce
