@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 
+#include "base/simd.h"
 #include "gconv/quantize_parts.h"
 
 namespace syncopate::gconv::quantizing {
@@ -29,6 +30,7 @@ void for_pieces(std::int64_t count, const Use& use) {
 
 /// Largest magnitude, by comparing bits: for floats without sign their order is that of integers.
 /// Infinity and NaN come out on top.
+SYNCOPATE_MULTIVERSION
 std::int32_t largest_bits(const float* values, std::int64_t count) {
   std::int32_t largest = 0;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -65,30 +67,42 @@ bool is_codebook(std::span<const float> values) {
          kUsesPerEntry * static_cast<std::int64_t>(distinct);
 }
 
-/// Rounds half to even for magnitudes below 2^22, without a call that keeps loops from being
-/// vectorized.
-inline float rounded(float value) {
-  constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23
-  return (value + kMagic) - kMagic;
-}
-
+/// Writes round_half_even(clamp(from * inverse, -limit, limit)) and returns the sum of magnitudes.
+/// Rounding adds and takes away 1.5 * 2^23, exact for magnitudes below 2^22 and, unlike a call, no
+/// hindrance to vectors.
 template <class T>
-double quantize_piece(const float* from, T* to, std::int64_t count, float inverse, float limit) {
-  std::int64_t sum = 0;
+[[gnu::always_inline]] inline std::int64_t quantize_run(const float* __restrict from,
+                                                        T* __restrict to, std::int64_t count,
+                                                        float inverse, float limit) {
+  constexpr float kMagic = 12582912.0F;
   constexpr std::int64_t kRun = 1 << 15;  // sums of a run fit 32 bits
+  std::int64_t sum = 0;
   for (std::int64_t begin = 0; begin < count; begin += kRun) {
-    const std::int64_t end = std::min(count, begin + kRun);
+    const std::int64_t end = count < begin + kRun ? count : begin + kRun;
     std::int32_t part = 0;
     for (std::int64_t i = begin; i < end; ++i) {
       const float scaled = from[i] * inverse;
-      const float held = scaled > limit ? limit : scaled < -limit ? -limit : scaled;
-      const auto value = static_cast<std::int32_t>(rounded(held));
+      const float below = scaled > limit ? limit : scaled;
+      const float held = below < -limit ? -limit : below;
+      const auto value = static_cast<std::int32_t>((held + kMagic) - kMagic);
       part += value < 0 ? -value : value;
       to[i] = static_cast<T>(value);
     }
     sum += part;
   }
-  return static_cast<double>(sum);
+  return sum;
+}
+
+SYNCOPATE_MULTIVERSION
+std::int64_t quantize_piece(const float* from, std::int16_t* to, std::int64_t count, float inverse,
+                            float limit) {
+  return quantize_run(from, to, count, inverse, limit);
+}
+
+SYNCOPATE_MULTIVERSION
+std::int64_t quantize_piece(const float* from, std::int8_t* to, std::int64_t count, float inverse,
+                            float limit) {
+  return quantize_run(from, to, count, inverse, limit);
 }
 
 /// The largest magnitude, from its bits; InputError unless it is finite.
@@ -139,8 +153,8 @@ std::vector<double> quantize_blocks(const std::string& name, std::span<const flo
       }
       const double step = steps[steps.size() == 1 ? 0 : b];
       const float inverse = step == 0 ? 0.0F : static_cast<float>(1 / step);
-      weights.sums[b] = quantize_piece(values, to.data() + block * size, size, inverse,
-                                       static_cast<float>(limit));
+      weights.sums[b] = static_cast<double>(quantize_piece(values, to.data() + block * size, size,
+                                                           inverse, static_cast<float>(limit)));
     }
   });
   // Blocks of zeros have no step of their own.
