@@ -37,7 +37,8 @@ endfunction()
 #   Compiles data files into TARGET as a table `NAMESPACE::embedded_files()` of name and contents, so
 #   that the binary needs nothing beside it. See base/embedded.h.
 function(syncopate_embed target namespace)
-  set(out ${CMAKE_CURRENT_BINARY_DIR}/${target}_embedded.cpp)
+  string(REPLACE "::" "_" name ${namespace})
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${name}_embedded.cpp)
   add_custom_command(
     OUTPUT ${out}
     COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DNAMESPACE=${namespace} "-DFILES=${ARGN}"

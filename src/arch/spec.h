@@ -30,6 +30,21 @@ struct Action {
   std::int64_t bytes = 0;  ///< Capacity of the memory read or written.
 };
 
+/// What takes area on a chip; `cost/` turns it into square millimeters for a technology node.
+enum class BlockKind : std::uint8_t {
+  multiplier,  ///< Integer multiplier of `bits` wide operands.
+  adder,
+  sram,       ///< A memory of `bits` in all.
+  registers,  ///< Flip-flops: pipeline registers, small FIFOs.
+  logic       ///< `bits` of selection logic.
+};
+struct Block {
+  std::string component;  ///< Group in reports, e.g. "PE".
+  BlockKind kind = BlockKind::multiplier;
+  std::int64_t bits = 16;
+  std::int64_t count = 1;
+};
+
 struct Buffer {
   std::string name;  ///< "NBin"
   std::int64_t bytes = 0;
@@ -48,6 +63,8 @@ struct Spec {
   std::vector<Buffer> buffers;
   std::string dram = "ideal-25.6";  ///< Preset name, see data/dram/.
   std::vector<Action> actions;
+  std::vector<Block> blocks;  ///< Empty when a machine's area is not modelled.
+  double area_overhead = 0;   ///< Fraction on top of all blocks: control, wiring [assumed].
   std::vector<ParamInfo> params;  ///< As declared and resolved; the machine reads its own back.
 
   int multipliers() const { return lanes * multipliers_per_lane; }

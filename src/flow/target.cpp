@@ -55,6 +55,9 @@ Target::Target(const MachineRequest& request, const TargetOptions& options,
   const arch::Spec& spec = result_.spec;
   result_.dram = spec.dram;
   energy_ = cost::EnergyTable::load(spec.node_nm, options.energy);
+  if (!spec.blocks.empty()) {
+    result_.area = cost::area_of(spec, cost::AreaTable::load(spec.node_nm));
+  }
   memory_ = sim::make_memory(spec.dram, spec.clock_mhz);
   result_.dram_gbps = peak_gbps(spec.dram);
   timeline_ = std::make_unique<sim::Timeline>(spec, *memory_);

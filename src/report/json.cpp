@@ -87,6 +87,7 @@ Json machine_json(const RunResult& run, const MachineResult& machine) {
       {"total", layer_json(machine.total)},
       {"layers", Json::array()}};
   for (const LayerResult& layer : machine.layers) json["layers"].push_back(layer_json(layer));
+  for (const cost::AreaPart& part : machine.area) json["area_mm2"][part.component] = part.mm2;
   return json;
 }
 

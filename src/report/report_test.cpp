@@ -161,5 +161,14 @@ TEST(Html, LoadsNothingFromANetwork) {
   EXPECT_NE(html.find("default-src 'none'"), std::string::npos);
 }
 
+TEST(Area, IsShownOnlyForMachinesThatHaveIt) {
+  RunResult run = sample_run();
+  EXPECT_EQ(comparison(run, {}).find("area"), std::string::npos);
+  run.machines[0].area = {{"PE", 1.25}, {"buffers", 0.5}};
+  const std::string text = comparison(run, {});
+  EXPECT_NE(text.find("1.75 mm2"), std::string::npos) << text;
+  EXPECT_NE(to_json(run).find("\"area_mm2\": {"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace syncopate::report

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arch/spec.h"
+#include "cost/area.h"
 #include "cost/energy.h"
 #include "sim/check.h"
 #include "sim/stats.h"
@@ -45,6 +46,7 @@ struct MachineResult {
   double dram_gbps = 0;             ///< Its peak bandwidth, 10^9 bytes/s; 0 when unknown.
   std::vector<LayerResult> layers;  ///< One per RunResult::layers.
   LayerResult total;
+  std::vector<cost::AreaPart> area;  ///< By component; empty when it is not modelled.
   std::int64_t program_instructions = 0;
   std::int64_t image_bytes = 0;  ///< Weights in the machine's own format.
   double compile_seconds = 0, count_seconds = 0, check_seconds = 0;  ///< Of this program, measured.

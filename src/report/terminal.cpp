@@ -181,6 +181,12 @@ std::string comparison(const RunResult& run, const TextStyle& style) {
     rows.rule();
     add_energy_rows(rows, run);
   }
+  const auto has_area = [](const MachineResult& m) { return !m.area.empty(); };
+  if (std::any_of(run.machines.begin(), run.machines.end(), has_area)) {
+    rows.row("area", [&](const auto& m) {
+      return m.area.empty() ? std::string("-") : fmt::format("{:.2f} mm2", cost::total(m.area));
+    });
+  }
   rows.rule();
   rows.row("tiles checked", [&](const auto& m) {
     return run.check == sim::CheckMode::off

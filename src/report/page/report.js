@@ -239,7 +239,8 @@ function origin_section() {
     h("div", { style: "margin-top:12px" }, legend(phases.parts.map((p) => [p.key, `${p.name} ${format.time(p.value)}`, p.color])), chart((width) => stacked_rows(width, [phases], format.time)))),
     machines.map((m) => h("div", { class: "panel" }, h("details", {}, h("summary", {}, `${m.name}: parameters`),
       h("p", { class: "note", style: "margin:0 0 10px" }, m.machine.description), h("div", { class: "pair" }, pairs(m.machine.params),
-        pairs({ ...Object.fromEntries(Object.entries(m.machine.buffers || {}).map(([k, v]) => [k, format.bytes(v)])), DRAM: m.dram.preset, "weights in memory": format.bytes(m.program.image_bytes), instructions: format.grouped(m.program.instructions), node: m.machine.node_nm + " nm" }))))));
+        pairs({ ...Object.fromEntries(Object.entries(m.machine.buffers || {}).map(([k, v]) => [k, format.bytes(v)])), DRAM: m.dram.preset, "weights in memory": format.bytes(m.program.image_bytes), instructions: format.grouped(m.program.instructions), node: m.machine.node_nm + " nm",
+          ...(m.area_mm2 ? { area: digits(Object.values(m.area_mm2).reduce((a, b) => a + b, 0)) + "\u2009mm\u00b2" } : {}) }))))));
 }
 
 const page = document.getElementById("page");
