@@ -26,9 +26,10 @@ std::vector<arch::Action> array_actions(const ActionShape& shape) {
       {"index write", "index", ActionKind::sram_write, shape.index_row_bits, shape.index_bytes});
   actions.push_back({"select position", "index", ActionKind::logic, 1, 0});
   actions.push_back({"pick word", "index", ActionKind::logic, word, 0});
+  if (!shape.encoder) return actions;
+  actions.push_back({"encode neuron", "encoder", ActionKind::logic, word, 0});
   if (shape.lut_bytes == 0) return actions;
   actions.push_back({"codebook look-up", "WDM", ActionKind::table_lookup, word, shape.lut_bytes});
-  actions.push_back({"encode neuron", "encoder", ActionKind::logic, word, 0});
   return actions;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -25,9 +26,13 @@ enum class Act : std::uint8_t {
   index_write,    ///< Likewise.
   select,         ///< One position of a window examined by selection logic.
   pick,           ///< One word chosen by a multiplexer.
-  lookup,         ///< One codebook entry read.
-  encode          ///< One output neuron compressed.
+  encode,         ///< One output neuron compressed.
+  lookup          ///< One codebook entry read.
 };
+
+/// A machine that compresses neurons and has no codebook may append actions of its own to its list;
+/// they are numbered from here.
+inline constexpr std::size_t kFirstOwnAct = static_cast<std::size_t>(Act::lookup);
 
 /// Shapes that the energy of an action depends on.
 struct ActionShape {
@@ -39,14 +44,15 @@ struct ActionShape {
   std::int64_t sum_bytes = 0;       ///< NBout.
   std::int64_t index_bytes = 0;     ///< Index memory; 0 without.
   std::int64_t index_row_bits = 0;  ///< Width of one access to it.
-  std::int64_t lut_bytes = 0;       ///< Codebook memory of one lane; 0 without.
+  bool encoder = false;             ///< Compresses output neurons; needs an index memory.
+  std::int64_t lut_bytes = 0;       ///< Codebook memory of one lane; 0 without. Needs an encoder.
 };
 /// Bits of one partial sum in NBout [assumed]: wide enough for the 16-bit products of published
 /// layers.
 inline constexpr std::int64_t kSumBits = 32;
 
 /// The action list of a machine with that shape: up to sum and DRAM accesses, then index actions if
-/// it has an index memory, then codebook and encoder if it has a codebook.
+/// it has an index memory, then the encoder and the codebook if it has them.
 std::vector<arch::Action> array_actions(const ActionShape& shape);
 
 inline void tally(sim::Stats& stats, Act act, std::int64_t times) {

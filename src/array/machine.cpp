@@ -113,6 +113,7 @@ void ArrayMachine::book_compressed(const sim::LayerData& data, const map::TileBo
                                    const Sizes& sizes, sim::TileResult& result) const {
   const map::Loops& loops = data.loops();
   sim::Stats& stats = result.stats;
+  const std::int64_t neuron_row = row_bytes(Act::neuron_write) / kNeuronBytes;
   thread_local std::vector<Piece> pieces;
   pieces.clear();
   if (box.load_neurons) {
@@ -120,7 +121,7 @@ void ArrayMachine::book_compressed(const sim::LayerData& data, const map::TileBo
     const bool two = loops.kind == map::WorkKind::elementwise && data.gconv().kernel.has_value();
     for (std::size_t i = 0; i < pieces.size() * (two ? 2 : 1); ++i) {
       const Piece& piece = pieces[i % pieces.size()];
-      tally(stats, Act::neuron_write, ceil_div(piece.elements(), spec_.multipliers_per_lane));
+      tally(stats, Act::neuron_write, ceil_div(piece.elements(), neuron_row));
       shrink(result.loads[i], i < pieces.size() ? sizes.input(piece) : sizes.second(piece));
     }
   }
@@ -131,6 +132,11 @@ void ArrayMachine::book_compressed(const sim::LayerData& data, const map::TileBo
     tally(stats, Act::encode, pieces[i].elements());
     shrink(result.stores[i], sizes.output(pieces[i]));
   }
+}
+
+/// Bytes of one access to a memory.
+std::int64_t ArrayMachine::row_bytes(Act act) const {
+  return spec_.actions[static_cast<std::size_t>(act)].bits / 8;
 }
 
 /// What is the same on all array machines: required pairs, partial sums, DMA, pipeline fill.
@@ -150,15 +156,12 @@ void ArrayMachine::add_envelope(const sim::LayerData& data, const map::TileBox& 
   } else {
     for (const sim::Transfer& load : result.loads) {
       if (load.stream != sim::Stream::neurons) continue;
-      tally(stats, Act::neuron_write,
-            ceil_div(load.bytes / kNeuronBytes, spec_.multipliers_per_lane));
+      tally(stats, Act::neuron_write, ceil_div(load.bytes, row_bytes(Act::neuron_write)));
     }
   }
-  const std::int64_t row_bytes = spec_.word_bits * spec_.multipliers_per_lane / 8;
-  const bool index = spec_.actions.size() > static_cast<std::size_t>(Act::index_read);
-  const std::int64_t index_row_bytes =
-      index ? spec_.actions[static_cast<std::size_t>(Act::index_read)].bits / 8 : 1;
-  book_traffic(result, row_bytes, index_row_bytes, stats);
+  const bool index = spec_.actions.size() > static_cast<std::size_t>(Act::index_write);
+  book_traffic(result, row_bytes(Act::synapse_write), index ? row_bytes(Act::index_write) : 1,
+               stats);
   if (first_of_layer(box)) {
     stats.cycles += traits_.fill_cycles;
     stats[sim::Cause::fill] += traits_.fill_cycles * spec_.multipliers();

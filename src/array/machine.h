@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arch/isa.h"
+#include "array/actions.h"
 #include "array/patches.h"
 #include "array/program.h"
 #include "sim/machine.h"
@@ -61,6 +62,7 @@ class ArrayMachine : public sim::Machine {
                     sim::TileResult& result) const;
   void book_compressed(const sim::LayerData& data, const map::TileBox& box, const Sizes& sizes,
                        sim::TileResult& result) const;
+  std::int64_t row_bytes(Act act) const;
   void start(const sim::Tile& tile, sim::TileResult& result) const;
 
   arch::Spec spec_;

@@ -44,7 +44,7 @@ struct LayerPlan {
   const gconv::GConv* gconv = nullptr;
   map::Loops loops;
   map::Tiling tiling;
-  std::shared_ptr<const WeightFormat> format;  ///< Null without weights in SB.
+  std::shared_ptr<WeightFormat> format;  ///< Null without weights in SB.
   std::vector<SegmentBytes> sizes;             ///< Per segment.
   const LazyImage::Placed* placed = nullptr;
   std::uint64_t input = 0, output = 0;  ///< Addresses.
@@ -130,6 +130,7 @@ void Compiler::plan(std::size_t index) {
   if (traits_.grain) grain = traits_.grain(index, loops);
   plan.tiling = map::choose_tiling(loops, capacity_of(spec_, loops, grain), footprint);
   if (!plan.format) return;
+  plan.format->set_tiling(plan.tiling);
   const Segments segments(loops, plan.tiling);
   plan.sizes.resize(static_cast<std::size_t>(segments.size()));
   tbb::parallel_for(std::int64_t{0}, segments.size(), [&](std::int64_t i) {

@@ -27,6 +27,8 @@ class WeightFormat {
   virtual ~WeightFormat() = default;
   /// Sizes for the tiling search; may be estimates that err on the large side.
   virtual map::Footprint footprint() const = 0;
+  /// Tells the tiling chosen, before anything below is asked, to formats whose order depends on it.
+  virtual void set_tiling(const map::Tiling& tiling) { static_cast<void>(tiling); }
   virtual SegmentBytes bytes(const Segment& segment) const = 0;
   /// Writes a segment; the spans have the sizes that `bytes` gave.
   virtual void encode(const Segment& segment, std::span<std::byte> synapses,

@@ -69,6 +69,7 @@ arch::Spec spec(const Params& overrides) {
   shape.sum_bytes = nbout;
   shape.index_bytes = sib;
   shape.index_row_bits = kIndexRow;
+  shape.encoder = true;
   shape.lut_bytes = spec.integer("lut_entries") * 2;
   spec.actions = array::array_actions(shape);
   return spec;
