@@ -9,7 +9,7 @@ _syncopate_list() {  # what `syncopate list ...` prints, without blanks
 _syncopate() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local _syncopate_program=${COMP_WORDS[0]}
-  local commands="run inspect list lower compile disasm prune quantize eval reproduce dram"
+  local commands="run inspect list lower compile disasm prune quantize eval tune reproduce dram"
   local model="--dim --seed" general="--help --verbose --color --threads"
   local input="--input --limit --normalize --mean --std --scale --bgr"
   local machine="--on --set --config --dram"
@@ -63,7 +63,7 @@ _syncopate() {
       compopt -o nospace 2> /dev/null
       return
       ;;
-    -i | --input | --config | --labels | --json | --csv | --report | -o | --output)
+    -i | --input | --config | --labels | --journal | --json | --csv | --report | -o | --output)
       COMPREPLY=($(compgen -f -- "$current"))
       compopt -o filenames 2> /dev/null
       return
@@ -93,6 +93,7 @@ _syncopate() {
       prune) options+=" $model --output --density --method --criterion --block --layer --keep" ;;
       quantize) options+=" $model $input --output" ;;
       eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits" ;;
+      tune) options+=" $model $input $machine --vary --objective --any-area --budget --journal --bits" ;;
       reproduce) options+=" --json --report --data" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$current"))

@@ -100,6 +100,14 @@ class Commands(Case):
         result = json.loads(self.succeeds("run", MODEL, "--on", FIRST, "--config", str(config), "--check", "off", "--json", "-"))
         self.assertEqual(result["machines"][0]["machine"]["params"][name], value)
 
+    def test_tune_finds_the_fastest_clock_and_goes_on(self):
+        journal = self.path / "search.json"
+        arguments = ("tune", MODEL, "--on", FIRST, "--vary", "clock_mhz=250,4000", "--objective", "time", "--journal", str(journal))
+        text = self.succeeds(*arguments)
+        self.assertRegex(text, r"4000 .* best\n")
+        self.assertEqual(self.succeeds(*arguments), text)
+        self.assertEqual(len(json.loads(journal.read_text())["points"]), 3)
+
     def test_energy_can_be_changed(self):
         def dram(*flags):
             result = json.loads(self.succeeds("run", MODEL, "--on", FIRST, "--check", "off", "--json", "-", *flags))

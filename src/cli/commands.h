@@ -16,6 +16,7 @@ void disasm_command(const DisasmArguments& arguments, Console& console);
 void prune_command(const PruneArguments& arguments, Console& console);
 void quantize_command(const QuantizeArguments& arguments, Console& console);
 void eval_command(const EvalArguments& arguments, Console& console);
+void tune_command(const TuneArguments& arguments, Console& console);
 void reproduce_command(const ReproduceArguments& arguments, Console& console);
 void dram_command(const DramArguments& arguments, Console& console);
 

@@ -115,6 +115,18 @@ struct EvalArguments {
   std::string json;
 };
 
+struct TuneArguments {
+  ModelArguments model;
+  InputArguments input;
+  MachineArguments machines;
+  std::vector<std::string> vary;  ///< "parameter=value,value".
+  std::string objective = "edp";
+  bool any_area = false;
+  std::int64_t budget = 100;
+  std::string journal;
+  int bits = 16;
+};
+
 struct ReproduceArguments {
   std::string paper;
   std::string json;

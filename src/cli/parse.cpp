@@ -25,6 +25,7 @@ struct Arguments {
   DisasmArguments disasm;
   PruneArguments prune;
   QuantizeArguments quantize;
+  TuneArguments tune;
   ReproduceArguments reproduce;
   DramArguments dram;
   EvalArguments eval;
@@ -257,6 +258,30 @@ void add_eval(App& root, EvalArguments& eval) {
       "  syncopate eval net.onnx --data pictures/ --normalize caffe --bits 8");
 }
 
+void add_tune(App& root, TuneArguments& tune) {
+  App& app = *root.add_subcommand("tune", "Search an accelerator's parameters for the least cost");
+  add_model(app, tune.model);
+  add_machines(app, tune.machines);
+  app.add_option("--vary", tune.vary, "A parameter and the values to try; repeat for more")
+      ->required()
+      ->type_name("KEY=V,V...");
+  app.add_option("--objective", tune.objective, "time, energy or edp (energy times time) [edp]")
+      ->type_name("WHAT");
+  app.add_flag("--any-area", tune.any_area, "Allow settings that need more area than the start");
+  app.add_option("--budget", tune.budget, "Most settings to run [100]")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}).description(""));
+  app.add_option("--journal", tune.journal, "Keep what was run here, and go on from it")
+      ->type_name("FILE");
+  add_input(app, tune.input);
+  add_bits(app, tune.bits, "Width of weights and activations [16]");
+  app.footer(examples(
+      "All combinations are run when the budget allows; else one parameter changes at a time.\n"
+      "Examples:\n"
+      "  syncopate tune net.onnx --on {one} --vary clock_mhz=500,1000 --objective energy\n"
+      "  syncopate tune zoo:resnet20 --on {one} --vary clock_mhz=500,1000 --journal search.json"));
+}
+
 void add_reproduce(App& root, ReproduceArguments& reproduce) {
   App& app = *root.add_subcommand("reproduce", "Set a paper's figures beside what comes out here");
   app.add_option("PAPER", reproduce.paper, "Which one; without it, those known are listed")
@@ -393,6 +418,7 @@ Invocation parse(int argc, const char* const* argv) {
   add_prune(root, arguments->prune);
   add_quantize(root, arguments->quantize);
   add_eval(root, arguments->eval);
+  add_tune(root, arguments->tune);
   add_reproduce(root, arguments->reproduce);
   add_dram(root, arguments->dram);
   take_one_word_each(root);
@@ -429,6 +455,7 @@ Invocation parse(int argc, const char* const* argv) {
     if (name == "prune") prune_command(arguments->prune, console);
     if (name == "quantize") quantize_command(arguments->quantize, console);
     if (name == "eval") eval_command(arguments->eval, console);
+    if (name == "tune") tune_command(arguments->tune, console);
     if (name == "reproduce") reproduce_command(arguments->reproduce, console);
     if (name == "dram") dram_command(arguments->dram, console);
   };
