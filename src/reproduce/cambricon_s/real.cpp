@@ -1,31 +1,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <variant>
 
 #include "base/error.h"
-#include "flow/inputs.h"
-#include "flow/model.h"
 #include "prune/prune.h"
 #include "reproduce/cambricon_s/study.h"
+#include "reproduce/real_networks.h"
 
 namespace syncopate::reproduce::cambricon_s {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct RealNetwork {
-  const char* file;     ///< Under the data folder.
-  const char* picture;  ///< Likewise: a folder of pictures, of which the first is used.
-  const char* preset;   ///< How pictures become inputs.
-};
-
-constexpr RealNetwork kNetworks[] = {
-    {"models/imagenet/squeezenet_v1.0_deep_compression.onnx", "images/imagenet1000_256", "caffe"},
-    {"models/layers/alexnet_conv_pruned_0.5376_l2.onnx", "images/imagenet1000_256", "caffe"},
-    {"models/layers/alexnet_conv_pruned_0.5562_l1.onnx", "images/imagenet1000_256", "caffe"},
-    {"models/layers/alexnet_conv_pruned_0.5626_l1.onnx", "images/imagenet1000_256", "caffe"}};
 
 /// Whole blocks kept to the density each layer has in the file.
 ir::Graph in_blocks(ir::Graph graph) {
@@ -73,24 +57,11 @@ ResultTable real_table(const std::string& data, const Watch& watch) {
   table.title = "Real pruned networks, one picture, 25.6 GB/s, fifo compaction";
   table.columns = {"network",  "weights of S", "X ms",     "S ms",
                    "time S/X", "chip energy",  "+DRAM 20", "time over DianNao"};
-  for (const RealNetwork& network : kNetworks) {
-    const fs::path file = fs::path(data) / network.file;
-    const std::string name = "real: " + file.stem().string();
-    if (!fs::exists(file)) {
-      table.notes.push_back(fmt::format("{} is not in the data folder.", network.file));
-      continue;
-    }
-    const ir::Graph graph = flow::load_model({.model = file.string(), .dims = {}});
-    flow::InputOptions input;
-    const fs::path pictures = fs::path(data) / network.picture;
-    if (fs::exists(pictures)) input.paths = {pictures.string()};
-    input.preset = network.preset;
-    input.limit = 1;
-    const std::vector<Tensor> loaded = flow::Inputs(graph, input).load(0);
-    const Figures fine = figures(graph, loaded, watch);
-    add_row(table, name, "as they are", fine.x, fine.s, fine.diannao);
-    const Figures coarse = figures(in_blocks(graph), loaded, watch);
-    add_row(table, name, "in blocks", fine.x, coarse.s, coarse.diannao);
+  for (const RealNetwork& network : load_real(data, pruned_files(), table.notes)) {
+    const Figures fine = figures(network.graph, network.inputs, watch);
+    add_row(table, network.name, "as they are", fine.x, fine.s, fine.diannao);
+    const Figures coarse = figures(in_blocks(network.graph), network.inputs, watch);
+    add_row(table, network.name, "in blocks", fine.x, coarse.s, coarse.diannao);
   }
   table.notes.emplace_back(
       "X always runs the file's fine-grained weights. 'In blocks': pruned again, in one shot, to "
