@@ -1,7 +1,7 @@
 // What a run costs beside plain float inference of the same network, for every registered
-// accelerator: compiling, counting the first machine (masks included), counting each further one,
-// and playing the tiles against memory. Before anything is timed, tiles of every layer are replayed
-// in the clocked engine and compared.
+// accelerator: compiling, counting (fresh: masks of operands included; again: without), and
+// counting while the tiles are played against memory. Before anything is timed, tiles of every
+// layer are replayed in the clocked engine and compared.
 //
 //   count_bench [network...]    default: vgg16 resnet50, pruned to a fifth of their weights in
 //   blocks
@@ -64,7 +64,7 @@ struct Run {
   sim::Program program;
   std::unique_ptr<sim::Memory> memory;
   std::unique_ptr<sim::Timeline> timeline;
-  double compile = 0, fresh = 0, further = 0, memory_time = 0, check = 0;
+  double compile = 0, fresh = 0, further = 0, with_time = 0, check = 0;
   sim::CheckResult checked;
 };
 
@@ -96,19 +96,19 @@ void count_layer(std::deque<Run>& runs, const gconv::Chain& chain, std::size_t i
   for (Run& first : runs) {
     sim::LayerData data(chain, gconv, first.program.layers[index].loops);
     data.set_activations(read);
-    std::vector<sim::Tile> tiles;
-    std::vector<sim::TileResult> results;
-    const auto count = [&] {
-      tiles = first.machine->tiles(first.program, index);
-      results = first.machine->count(first.program, index, data, tiles);
+    std::unique_ptr<sim::LayerRun> run;
+    const auto count = [&](bool time) {
+      run = first.machine->open(first.program, index, data);
+      if (time) {
+        first.timeline->add_layer(*run);
+      } else {
+        run->count({});
+      }
     };
-    first.fresh += seconds(count);
-    first.further += seconds(count);
-    first.memory_time += seconds([&] { first.timeline->add_layer(results); });
-    first.check += seconds([&] {
-      first.checked +=
-          sim::check_layer(*first.machine, first.program, index, data, tiles, results, {});
-    });
+    first.fresh += seconds([&] { count(false); });
+    first.further += seconds([&] { count(false); });
+    first.with_time += seconds([&] { count(true); });
+    first.check += seconds([&] { first.checked += sim::check_layer(*run, data, {}); });
   }
 }
 
@@ -142,12 +142,12 @@ int bench(const std::string& name) {
                   to_string(mismatch).c_str());
     }
     std::printf(
-        "  %-12s compile %7.1f ms  count %7.1f ms (%.2fx)  again %7.1f ms (%.2fx)  timeline %6.1f "
-        "ms"
+        "  %-12s compile %7.1f ms  count %7.1f ms (%.2fx)  again %7.1f ms (%.2fx)  with timeline "
+        "%6.1f ms (%.2fx)"
         "  check %7.1f ms (%.1f M pairs, %.0f M pairs/s)  %lld cycles\n",
         std::string(run.accelerator->name).c_str(), run.compile * 1e3, run.fresh * 1e3,
-        run.fresh / inference, run.further * 1e3, run.further / inference, run.memory_time * 1e3,
-        run.check * 1e3, static_cast<double>(run.checked.pairs) * 1e-6,
+        run.fresh / inference, run.further * 1e3, run.further / inference, run.with_time * 1e3,
+        run.with_time / inference, run.check * 1e3, static_cast<double>(run.checked.pairs) * 1e-6,
         static_cast<double>(run.checked.pairs) * 1e-6 / run.check,
         static_cast<long long>(run.timeline->now()));
   }

@@ -136,11 +136,11 @@ void count(benchmark::State& state, const sim::Accelerator* accelerator) {
   for (auto _ : state) {
     cycles = pairs = tiles = 0;
     for (std::size_t i = 0; i < net.layers.size(); ++i) {
-      for (const sim::TileResult& tile : machine->count(program, i, *net.layers[i])) {
-        cycles += tile.stats.cycles;
-        pairs += tile.stats.pairs_required;
-        ++tiles;
-      }
+      const auto run = machine->open(program, i, *net.layers[i]);
+      const sim::Stats total = run->count({});
+      cycles += total.cycles;
+      pairs += total.pairs_required;
+      tiles += run->tiles();
     }
   }
   std::int64_t required = 0;
@@ -157,15 +157,17 @@ void clock(benchmark::State& state, const sim::Accelerator* accelerator) {
   const sim::Program program = accelerator->compile(net.chain, spec);
   const auto machine = accelerator->machine(spec);
   const std::size_t layer = 8;
-  const std::vector<sim::Tile> tiles = machine->tiles(program, layer);
-  const std::vector<sim::TileResult> counted = machine->count(program, layer, *net.layers[layer]);
-  std::size_t next = 0;
+  const auto run = machine->open(program, layer, *net.layers[layer]);
+  for (std::int64_t i = 0; i < run->tiles(); i += 97) {
+    if (!(run->clock(i).result == run->count_tile(i)))
+      broken("{}: engines differ", accelerator->name);
+  }
+  std::int64_t next = 0;
   std::int64_t pairs = 0;
   for (auto _ : state) {
-    const sim::ClockedTile tile = machine->clock(program, layer, tiles[next], *net.layers[layer]);
-    if (!(tile.result == counted[next])) broken("{}: engines differ", accelerator->name);
+    const sim::ClockedTile tile = run->clock(next);
     pairs += tile.result.stats.pairs_required;
-    next = (next + 97) % tiles.size();
+    next = (next + 97) % run->tiles();
   }
   state.counters["macs_per_second"] =
       benchmark::Counter(static_cast<double>(pairs), benchmark::Counter::kIsRate);

@@ -89,7 +89,7 @@ _syncopate() {
       list) options+=" --names --params --networks --dram" ;;
       lower) options+=" $model $input --output --quantized --no-optimize --bits" ;;
       compile) options+=" $model $input $machine --bits --output" ;;
-      disasm) options+=" $model $input $machine --bits" ;;
+      disasm) options+=" $model $input $machine --bits --tiles" ;;
       prune) options+=" $model --output --density --method --criterion --block --layer --keep" ;;
       quantize) options+=" $model $input --output" ;;
       eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits" ;;

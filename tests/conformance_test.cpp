@@ -118,12 +118,17 @@ class Checker {
         layer_(layer),
         program_(accelerator.compile(layer.chain(), spec)),
         machine_(accelerator.machine(spec)),
-        tiles_(machine_->tiles(program_, 0)),
-        counted_(machine_->count(program_, 0, layer.data())) {}
+        run_(machine_->open(program_, 0, layer.data())) {
+    for (std::int64_t i = 0; i < run_->tiles(); ++i) {
+      tiles_.push_back(run_->tile(i));
+      counted_.push_back(run_->count_tile(i));
+    }
+  }
 
   std::string check() {
     std::string problem = code();
     if (problem.empty()) problem = engines();
+    if (problem.empty()) problem = totals();
     if (problem.empty()) problem = accounting();
     if (problem.empty()) problem = conservation();
     if (problem.empty()) problem = results();
@@ -138,7 +143,7 @@ class Checker {
     for (std::size_t i = 0; i < boxes.size(); ++i) {
       if (!(boxes[i] == tiles_[i].box)) return fmt::format("decoded tile {} differs", i);
     }
-    const std::string text = accelerator_.disassemble(program_);
+    const std::string text = accelerator_.disassemble(program_, true);
     std::vector<sim::Instruction> assembled;
     for (std::size_t begin = 0; begin < text.size();) {
       const std::size_t end = std::min(text.find('\n', begin), text.size());
@@ -153,9 +158,8 @@ class Checker {
   }
 
   std::string engines() {
-    if (counted_.size() != tiles_.size()) return "the counting engine counts other tiles";
     for (std::size_t i = 0; i < tiles_.size(); ++i) {
-      clocked_.push_back(machine_->clock(program_, 0, tiles_[i], layer_.data()));
+      clocked_.push_back(run_->clock(static_cast<std::int64_t>(i)));
       const sim::TileResult& a = clocked_.back().result;
       const sim::TileResult& b = counted_[i];
       if (a.stats.cycles != b.stats.cycles) {
@@ -167,6 +171,34 @@ class Checker {
       if (!(a.stats == b.stats)) return fmt::format("tile {}: statistics differ", i);
       if (!(a == b)) return fmt::format("tile {}: transfers differ", i);
     }
+    return "";
+  }
+
+  /// Counting the whole layer gives the sum of its tiles, and tells the timeline the same.
+  std::string totals() const {
+    std::size_t tile = 0;
+    std::string problem;
+    const sim::Stats total = run_->count([&](const sim::TileTimes& times) {
+      const sim::Transfer* at = times.transfers.data();
+      for (const sim::TileTimes::Tile& told : times.tiles) {
+        const sim::TileResult& r = counted_.at(tile);
+        const std::span loads(at, told.loads), stores(at + told.loads, told.stores);
+        at += told.loads + told.stores;
+        if (told.cycles != r.stats.cycles ||
+            !std::equal(loads.begin(), loads.end(), r.loads.begin(), r.loads.end()) ||
+            !std::equal(stores.begin(), stores.end(), r.stores.begin(), r.stores.end())) {
+          problem = fmt::format("tile {}: the timeline is told something else", tile);
+        }
+        ++tile;
+      }
+    });
+    if (!problem.empty()) return problem;
+    if (tile != counted_.size()) return "the timeline is told of other tiles";
+    sim::Stats sum;
+    sum.actions.assign(spec_.actions.size(), 0);
+    for (const sim::TileResult& r : counted_) sum += r.stats;
+    if (!(sum == total)) return "the tiles do not add up to the layer";
+    if (!(run_->count({}) == total)) return "counting again gives another result";
     return "";
   }
 
@@ -268,6 +300,7 @@ class Checker {
   const TestLayer& layer_;
   sim::Program program_;
   std::unique_ptr<sim::Machine> machine_;
+  std::unique_ptr<sim::LayerRun> run_;
   std::vector<sim::Tile> tiles_;
   std::vector<sim::TileResult> counted_;
   std::vector<sim::ClockedTile> clocked_;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "arch/isa.h"
-#include "array/actions.h"
+#include "array/masks.h"
 #include "array/patches.h"
 #include "array/program.h"
 #include "sim/machine.h"
@@ -21,17 +21,31 @@ struct ConvTile {
   std::span<const std::byte> synapses, index, table;
 };
 
+/// Counts the convolution tiles of one layer, whose weights it has looked at once.
+class ConvCounter {
+ public:
+  virtual ~ConvCounter() = default;
+  /// Books one tile; called concurrently. `stats` may hold other tiles already: add to them. Every
+  /// pair issued counts as Cause::work here; how many of them are effectual is a matter of the
+  /// operands alone, and the caller turns the others into bubbles.
+  virtual void count(const map::TileBox& box, const PixelMasks& neurons,
+                     sim::Stats& stats) const = 0;
+  /// False when only shapes and weights decide: `neurons` is then empty.
+  virtual bool uses_neurons() const { return true; }
+};
+
 /// The convolution datapath, the part in which array machines differ. Both engines book cycles,
 /// causes (fill excepted), pairs and the actions of multipliers, adders, NBin and SB reads, and of
-/// the index logic; the rest is common and added by ArrayMachine. Statistics come zeroed.
+/// the index logic; the rest is common and added by ArrayMachine.
 class ConvEngine {
  public:
   virtual ~ConvEngine() = default;
-  /// All tiles of a layer from masks.
-  virtual void count(const sim::LayerData& data, const DecodedLayer& layer,
-                     std::span<const sim::Tile> tiles,
-                     std::span<sim::TileResult> results) const = 0;
-  /// One tile, cycle by cycle. `sums` is [pixel][output], zeroed.
+  /// Prepares counting a layer: what depends on weights alone. Both arguments outlive the result,
+  /// whose activations may be set anew between counts.
+  virtual std::unique_ptr<ConvCounter> counter(const sim::LayerData& data,
+                                               const DecodedLayer& layer) const = 0;
+  /// One tile, cycle by cycle. Statistics come zeroed, effectual pairs and bubbles are booked too.
+  /// `sums` is [pixel][output], zeroed.
   virtual void clock(const ConvTile& tile, sim::Stats& stats,
                      std::span<std::int64_t> sums) const = 0;
 };
@@ -48,23 +62,11 @@ class ArrayMachine : public sim::Machine {
  public:
   ArrayMachine(const arch::Spec& spec, const MachineTraits& traits,
                std::unique_ptr<const ConvEngine> engine);
-  std::vector<sim::Tile> tiles(const sim::Program& program, std::size_t layer) const override;
-  using sim::Machine::count;
-  std::vector<sim::TileResult> count(const sim::Program& program, std::size_t layer,
-                                     const sim::LayerData& data,
-                                     std::span<const sim::Tile> tiles) const override;
-  sim::ClockedTile clock(const sim::Program& program, std::size_t layer, const sim::Tile& tile,
-                         const sim::LayerData& data) const override;
+  /// The run must not outlive the machine.
+  std::unique_ptr<sim::LayerRun> open(const sim::Program& program, std::size_t layer,
+                                      const sim::LayerData& data) const override;
 
  private:
-  class Sizes;
-  void add_envelope(const sim::LayerData& data, const map::TileBox& box, const Sizes& sizes,
-                    sim::TileResult& result) const;
-  void book_compressed(const sim::LayerData& data, const map::TileBox& box, const Sizes& sizes,
-                       sim::TileResult& result) const;
-  std::int64_t row_bytes(Act act) const;
-  void start(const sim::Tile& tile, sim::TileResult& result) const;
-
   arch::Spec spec_;
   MachineTraits traits_;
   std::unique_ptr<const ConvEngine> engine_;

@@ -9,6 +9,26 @@
 #include "array/actions.h"
 
 namespace syncopate::array {
+namespace {
+
+/// Masks of the weights of outputs [out0, out1) of a group over the positions of inputs [in0, in1),
+/// one row of `words` words per output.
+void pack_outputs(const sim::LayerData& data, std::int64_t group, std::int64_t out0,
+                  std::int64_t out1, std::int64_t in0, std::int64_t in1, std::int64_t words,
+                  std::vector<std::uint64_t>& rows) {
+  const sim::BitPlane& plane = data.weight_bits();
+  const std::int64_t kernel = data.loops().kernel_size(), ins = in1 - in0;
+  const std::int64_t first = group * data.loops().outs;
+  rows.assign(static_cast<std::size_t>((out1 - out0) * words), 0);
+  for (std::int64_t out = out0; out < out1; ++out) {
+    for (std::int64_t k = 0; k < kernel; ++k) {
+      append_bits(plane.data.data() + ((first + out) * kernel + k) * plane.words, in0, ins,
+                  rows.data() + (out - out0) * words, k * ins);
+    }
+  }
+}
+
+}  // namespace
 
 LaneMasks::LaneMasks(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes,
                      const Visit& visit)
@@ -16,7 +36,7 @@ LaneMasks::LaneMasks(const sim::LayerData& data, const map::Tiling& tiling, std:
   lane_groups_ = ceil_div(loops_.outs, lanes);
   in_blocks_ = ceil_div(loops_.ins, tiling.ins);
   entries_ = loops_.groups * lane_groups_ * in_blocks_;
-  words_ = ceil_div(std::min(loops_.ins, tiling.ins) * loops_.kernel_size(), 64);
+  words_ = position_words(loops_, tiling);
   planes_ = std::bit_width(static_cast<std::uint64_t>(lanes));
   data_.resize(static_cast<std::size_t>(entries_ * planes_ * words_));
   static_cast<void>(data.weight_bits());  // Built here, not inside the loop below.
@@ -32,22 +52,12 @@ LaneMasks::LaneMasks(const sim::LayerData& data, const map::Tiling& tiling, std:
 
 void LaneMasks::build(const sim::LayerData& data, std::int64_t entry, const Visit& visit,
                       std::vector<std::uint64_t>& rows, BitCounter& counter) {
-  const sim::BitPlane& plane = data.weight_bits();
   const std::int64_t in0 = entry % in_blocks_ * tiling_.ins;
-  const std::int64_t ins = std::min(tiling_.ins, loops_.ins - in0);
   const std::int64_t out0 = entry / in_blocks_ % lane_groups_ * lanes_;
-  const std::int64_t outs = std::min(lanes_, loops_.outs - out0);
-  const std::int64_t first = entry / in_blocks_ / lane_groups_ * loops_.outs + out0;
-  const std::int64_t kernel = loops_.kernel_size();
-  rows.assign(static_cast<std::size_t>(outs * words_), 0);
-  for (std::int64_t lane = 0; lane < outs; ++lane) {
-    for (std::int64_t k = 0; k < kernel; ++k) {
-      append_bits(plane.data.data() + ((first + lane) * kernel + k) * plane.words, in0, ins,
-                  rows.data() + lane * words_, k * ins);
-    }
-  }
+  pack_outputs(data, entry / in_blocks_ / lane_groups_, out0, std::min(loops_.outs, out0 + lanes_),
+               in0, std::min(loops_.ins, in0 + tiling_.ins), words_, rows);
   counter.reset(words_);
-  counter.add(rows.data(), outs);
+  counter.add(rows.data(), static_cast<std::int64_t>(rows.size()) / words_);
   std::uint64_t* to = data_.data() + entry * planes_ * words_;
   std::copy_n(counter.plane(0), counter.planes() * words_, to);
   if (visit) visit(entry, rows, words_);
@@ -65,48 +75,30 @@ void LaneMasks::any_lane(std::int64_t entry, std::span<std::uint64_t> out) const
 void PixelMasks::load(const sim::LayerData& data, const map::TileBox& box, std::int64_t words) {
   const Patches patches(data, box);
   pixels_ = box.pixels();
+  words_ = words;
   rows_.resize(static_cast<std::size_t>(pixels_ * words));
-  counter_.reset(words);
   for (std::int64_t pixel = 0; pixel < pixels_; ++pixel) {
     std::uint64_t* row = rows_.data() + pixel * words;
     patches.bits(pixel, {row, static_cast<std::size_t>(words)});
   }
-  counter_.add(rows_.data(), pixels_);
 }
 
-void for_each_operand_block(const sim::LayerData& data, const map::Tiling& tiling,
-                            std::span<const sim::Tile> tiles, std::int64_t words,
-                            const BlockVisit& visit) {
-  const map::Loops& loops = data.loops();
-  std::array<std::int64_t, 3> blocks;
-  for (std::size_t d = 0; d < 3; ++d) blocks[d] = ceil_div(loops.out[d], tiling.block[d]);
-  const std::int64_t in_blocks = ceil_div(loops.ins, tiling.ins);
-  const auto key = [&](const map::TileBox& box) {
-    std::int64_t k = box.batch * loops.groups + box.group;
-    for (std::size_t d = 0; d < 3; ++d) k = k * blocks[d] + box.begin[d] / tiling.block[d];
-    return static_cast<std::size_t>(k * in_blocks + box.in0 / tiling.ins);
-  };
-  // Tiles sorted by block, by counting.
-  const auto keys = static_cast<std::size_t>(loops.batch * loops.groups * blocks[0] * blocks[1] *
-                                             blocks[2] * in_blocks);
-  std::vector<std::uint32_t> begin(keys + 1, 0);
-  std::vector<std::size_t> key_of(tiles.size());
-  for (std::size_t i = 0; i < tiles.size(); ++i) ++begin[(key_of[i] = key(tiles[i].box)) + 1];
-  for (std::size_t k = 0; k < keys; ++k) begin[k + 1] += begin[k];
-  std::vector<std::uint32_t> order(tiles.size()), at(begin.begin(), begin.end() - 1);
-  for (std::size_t i = 0; i < tiles.size(); ++i) {
-    order[at[key_of[i]]++] = static_cast<std::uint32_t>(i);
-  }
-  static_cast<void>(data.input_bits());
-  using Range = tbb::blocked_range<std::size_t>;
-  tbb::parallel_for(Range(0, keys, 4), [&](const Range& range) {
-    PixelMasks neurons;
-    for (std::size_t k = range.begin(); k != range.end(); ++k) {
-      if (begin[k] == begin[k + 1]) continue;
-      neurons.load(data, tiles[order[begin[k]]].box, words);
-      visit(neurons, {order.data() + begin[k], begin[k + 1] - begin[k]});
-    }
-  });
+std::int64_t position_words(const map::Loops& loops, const map::Tiling& tiling) {
+  return ceil_div(std::min(loops.ins, tiling.ins) * loops.kernel_size(), 64);
+}
+
+std::int64_t effectual_pairs(const sim::LayerData& data, const map::TileBox& box) {
+  const std::int64_t words = ceil_div((box.in1 - box.in0) * data.loops().kernel_size(), 64);
+  thread_local PixelMasks neurons;
+  thread_local std::vector<std::uint64_t> weights;
+  thread_local BitCounter pixels, outputs;
+  neurons.load(data, box, words);
+  pixels.reset(words);
+  pixels.add(neurons.rows(), neurons.pixels());
+  pack_outputs(data, box.group, box.out0, box.out1, box.in0, box.in1, words, weights);
+  outputs.reset(words);
+  outputs.add(weights.data(), box.out1 - box.out0);
+  return dot(pixels.all(), outputs.all(), words);
 }
 
 }  // namespace syncopate::array

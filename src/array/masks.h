@@ -9,7 +9,6 @@
 #include "array/patches.h"
 #include "map/tiling.h"
 #include "sim/layer_data.h"
-#include "sim/program.h"
 
 // Masks of a convolution in the order of a step's positions (kernel t, h, w, channel within the
 // input block), so that matching neurons and weights is AND and popcount.
@@ -50,31 +49,28 @@ class LaneMasks {
   std::vector<std::uint64_t> data_;
 };
 
-/// Neuron masks of the pixels of an operand block, and per position the number of pixels whose
-/// neuron is not zero.
+/// Neuron masks of the pixels of an operand block (the neurons that some tiles share).
 class PixelMasks {
  public:
-  /// `words`: row length, at least that of the block's positions.
+  /// None: zero pixels.
+  PixelMasks() = default;
+  /// `words`: row length, at least that of the block's positions; the tail of rows is zero.
   void load(const sim::LayerData& data, const map::TileBox& box, std::int64_t words);
   std::int64_t pixels() const { return pixels_; }
+  /// Row length: ArrayMachine gives that of a full input block, as LaneMasks has it.
+  std::int64_t words() const { return words_; }
   const std::uint64_t* rows() const { return rows_.data(); }
-  /// Pairs of non-zero neuron and non-zero weight, over all pixels and lanes.
-  std::int64_t effectual(std::span<const std::uint64_t> lane_counts) const {
-    return dot(counter_.all(), lane_counts, counter_.words());
-  }
+  const std::uint64_t* row(std::int64_t pixel) const { return rows_.data() + pixel * words_; }
 
  private:
-  std::int64_t pixels_ = 0;
+  std::int64_t pixels_ = 0, words_ = 0;
   std::vector<std::uint64_t> rows_;
-  BitCounter counter_;
 };
 
-/// Calls `visit` for every set of tiles that read the same neurons (same pixels, same input block),
-/// in parallel, with the neurons' masks.
-using BlockVisit =
-    std::function<void(const PixelMasks& neurons, std::span<const std::uint32_t> tiles)>;
-void for_each_operand_block(const sim::LayerData& data, const map::Tiling& tiling,
-                            std::span<const sim::Tile> tiles, std::int64_t words,
-                            const BlockVisit& visit);
+/// 64-bit words that hold one bit per position of a full input block.
+std::int64_t position_words(const map::Loops& loops, const map::Tiling& tiling);
+
+/// Pairs of a non-zero neuron and a non-zero weight in one tile.
+std::int64_t effectual_pairs(const sim::LayerData& data, const map::TileBox& box);
 
 }  // namespace syncopate::array

@@ -8,6 +8,7 @@
 
 #include "array/actions.h"
 #include "array/neurons.h"
+#include "array/sequence.h"
 #include "base/error.h"
 
 namespace syncopate::array {
@@ -18,10 +19,7 @@ using arch::FieldStyle;
 using map::WorkKind;
 
 enum Opcode : int {
-  kLoad = 1,
-  kStore,
-  kCompute,
-  kSync,
+  kRun = 1,
   kShape = 16,
   kChannels,
   kOutput,
@@ -32,7 +30,9 @@ enum Opcode : int {
   kPad,
   kTiling,
   kBlockSize,
-  kWeights
+  kWeights,
+  kNeurons,
+  kSecond
 };
 
 std::vector<Field> spatial(FieldStyle style) {
@@ -87,17 +87,15 @@ class Compiler {
       }
     }
     place_neurons(static_cast<std::uint64_t>(image->bytes()));
-    tbb::parallel_for(std::size_t{0}, plans_.size(), [&](std::size_t i) { write(plans_[i]); });
+    tbb::parallel_for(std::size_t{0}, plans_.size(),
+                      [&](std::size_t i) { write_layer(plans_[i]); });
     return assemble(std::move(image));
   }
 
  private:
   void plan(std::size_t index);
   void place_neurons(std::uint64_t begin);
-  void write(LayerPlan& plan) const;
-  void write_configuration(LayerPlan& plan) const;
-  void write_loads(LayerPlan& plan, const map::TileBox& box, std::vector<Piece>& pieces) const;
-  void write_transfer(LayerPlan& plan, std::string_view mnemonic, const sim::Transfer& t) const;
+  void write_layer(LayerPlan& plan) const;
   sim::Program assemble(std::shared_ptr<const LazyImage> image);
   void emit(LayerPlan& plan, std::string_view mnemonic,
             std::initializer_list<std::int64_t> values) const {
@@ -157,7 +155,7 @@ void Compiler::place_neurons(std::uint64_t begin) {
   }
 }
 
-void Compiler::write_configuration(LayerPlan& plan) const {
+void Compiler::write_layer(LayerPlan& plan) const {
   const map::Loops& l = plan.loops;
   const map::Tiling& t = plan.tiling;
   emit(plan, "shape",
@@ -169,72 +167,20 @@ void Compiler::write_configuration(LayerPlan& plan) const {
   emit(plan, "stride", {l.stride[0], l.stride[1], l.stride[2]});
   emit(plan, "dilation", {l.dilation[0], l.dilation[1], l.dilation[2]});
   emit(plan, "pad", {l.pad[0], l.pad[1], l.pad[2]});
-  emit(plan, "tiling", {t.order == map::Order::synapse_reuse, t.streamed, t.outs, t.ins});
+  emit(plan, "tiling",
+       {t.order == map::Order::synapse_reuse, t.resident, t.streamed, t.outs, t.ins});
   emit(plan, "block", {t.block[0], t.block[1], t.block[2]});
-  if (!plan.format) return;
-  emit(plan, "weights",
-       {static_cast<std::int64_t>(plan.placed->directory),
-        static_cast<std::int64_t>(plan.placed->table), plan.placed->table_bytes});
-  plan.format->configure(plan.code);
-}
-
-void Compiler::write_transfer(LayerPlan& plan, std::string_view mnemonic,
-                              const sim::Transfer& t) const {
-  emit(plan, mnemonic,
-       {static_cast<std::int64_t>(t.stream), static_cast<std::int64_t>(t.address), t.bytes / t.runs,
-        t.runs, t.pitch});
-}
-
-void Compiler::write_loads(LayerPlan& plan, const map::TileBox& box,
-                           std::vector<Piece>& pieces) const {
-  if (box.load_neurons) {
-    pieces.clear();
-    input_pieces(plan.loops, box, pieces);
-    const auto load = [&](std::uint64_t base) {
-      for (const Piece& piece : pieces) {
-        write_transfer(plan, "load",
-                       transfer_of(piece, sim::Stream::neurons, base, traits_.bitmap_neurons));
-      }
-    };
-    load(plan.input);
-    if (plan.second) load(*plan.second);
+  emit(plan, "neurons",
+       {static_cast<std::int64_t>(plan.input), static_cast<std::int64_t>(plan.output),
+        traits_.bitmap_neurons});
+  if (plan.second) emit(plan, "second", {static_cast<std::int64_t>(*plan.second)});
+  if (plan.format) {
+    emit(plan, "weights",
+         {static_cast<std::int64_t>(plan.placed->directory),
+          static_cast<std::int64_t>(plan.placed->table), plan.placed->table_bytes});
+    plan.format->configure(plan.code);
   }
-  if (plan.format == nullptr) return;
-  if (first_of_layer(box) && plan.placed->table_bytes > 0) {
-    write_transfer(plan, "load",
-                   {sim::Stream::synapses, plan.placed->table, plan.placed->table_bytes, 1, 0});
-  }
-  if (!box.load_synapses) return;
-  const auto number = Segments(plan.loops, plan.tiling).number(box);
-  const DirectoryEntry& entry = plan.placed->entries[static_cast<std::size_t>(number)];
-  if (entry.synapse_bytes > 0) {
-    write_transfer(plan, "load",
-                   {sim::Stream::synapses, entry.synapses, entry.synapse_bytes, 1, 0});
-  }
-  if (entry.index_bytes > 0) {
-    write_transfer(plan, "load", {sim::Stream::index, entry.index, entry.index_bytes, 1, 0});
-  }
-}
-
-void Compiler::write(LayerPlan& plan) const {
-  write_configuration(plan);
-  const map::Tiling& t = plan.tiling;
-  std::vector<Piece> pieces;
-  for (const map::TileBox& box : map::walk(plan.loops, t)) {
-    write_loads(plan, box, pieces);
-    emit(plan, "compute",
-         {box.batch, box.group, box.out0 / t.outs, box.in0 / t.ins, box.begin[0] / t.block[0],
-          box.begin[1] / t.block[1], box.begin[2] / t.block[2], box.first, box.last,
-          box.load_neurons, box.load_synapses});
-    if (!box.last) continue;
-    pieces.clear();
-    output_pieces(plan.loops, box, pieces);
-    for (const Piece& piece : pieces) {
-      write_transfer(plan, "store",
-                     transfer_of(piece, sim::Stream::outputs, plan.output, traits_.bitmap_neurons));
-    }
-  }
-  emit(plan, "sync", {});
+  emit(plan, "run", {map::TileOrder(l, t).size()});
 }
 
 sim::Program Compiler::assemble(std::shared_ptr<const LazyImage> image) {
@@ -295,6 +241,7 @@ bool configure(const arch::Decoded& d, DecodedLayer& layer) {
     case kTiling:
       layer.tiling.order =
           d["synapse_reuse"] != 0 ? map::Order::synapse_reuse : map::Order::neuron_reuse;
+      layer.tiling.resident = d["resident"] != 0;
       layer.tiling.streamed = d["streamed"] != 0;
       layer.tiling.outs = d["outs"];
       layer.tiling.ins = d["ins"];
@@ -307,41 +254,17 @@ bool configure(const arch::Decoded& d, DecodedLayer& layer) {
       layer.table = static_cast<std::uint64_t>(d["table"]);
       layer.table_bytes = d["table_bytes"];
       return true;
+    case kNeurons:
+      layer.input = static_cast<std::uint64_t>(d["input"]);
+      layer.output = static_cast<std::uint64_t>(d["output"]);
+      layer.bitmap = d["bitmap"] != 0;
+      return true;
+    case kSecond:
+      layer.second = static_cast<std::uint64_t>(d["address"]);
+      return true;
     default:
       return false;
   }
-}
-
-sim::Transfer transfer_from(const arch::Decoded& d) {
-  if (d.values[0] > 3) fail("program: unknown stream {}", d.values[0]);
-  sim::Transfer t;
-  t.stream = static_cast<sim::Stream>(d.values[0]);
-  t.address = static_cast<std::uint64_t>(d.values[1]);
-  t.runs = d.values[3];
-  t.bytes = d.values[2] * t.runs;
-  t.pitch = d.values[4];
-  return t;
-}
-
-map::TileBox box_from(const arch::Decoded& d, const DecodedLayer& layer) {
-  const map::Loops& loops = layer.loops;
-  const map::Tiling& tiling = layer.tiling;
-  map::TileBox box;
-  box.batch = d.values[0];
-  box.group = d.values[1];
-  box.out0 = d.values[2] * tiling.outs;
-  box.out1 = std::min(loops.outs, box.out0 + tiling.outs);
-  box.in0 = d.values[3] * tiling.ins;
-  box.in1 = std::min(loops.ins, box.in0 + tiling.ins);
-  for (std::size_t i = 0; i < 3; ++i) {
-    box.begin[i] = d.values[4 + i] * tiling.block[i];
-    box.end[i] = std::min(loops.out[i], box.begin[i] + tiling.block[i]);
-  }
-  box.first = d.values[7] != 0;
-  box.last = d.values[8] != 0;
-  box.load_neurons = d.values[9] != 0;
-  box.load_synapses = d.values[10] != 0;
-  return box;
 }
 
 }  // namespace
@@ -349,24 +272,7 @@ map::TileBox box_from(const arch::Decoded& d, const DecodedLayer& layer) {
 std::vector<arch::Format> base_formats() {
   const auto plain = FieldStyle::unsigned_number;
   const auto hex = FieldStyle::hexadecimal;
-  const std::vector<Field> transfer = {
-      {"stream", 3}, {"address", 40, hex}, {"bytes", 25}, {"runs", 20}, {"pitch", 32}};
-  return {{kLoad, "load", transfer},
-          {kStore, "store", transfer},
-          {kCompute,
-           "compute",
-           {{"batch", 16},
-            {"group", 16},
-            {"out_block", 16},
-            {"in_block", 16},
-            {"t", 14},
-            {"h", 16},
-            {"w", 16},
-            {"first", 1},
-            {"last", 1},
-            {"new_neurons", 1},
-            {"new_synapses", 1}}},
-          {kSync, "sync", {}},
+  return {{kRun, "run", {{"tiles", 48}}},
           {kShape,
            "shape",
            {{"kind", 2}, {"batch", 32}, {"groups", 32}, {"weights", 1}, {"second", 1}}},
@@ -377,9 +283,13 @@ std::vector<arch::Format> base_formats() {
           {kStride, "stride", spatial(plain)},
           {kDilation, "dilation", spatial(plain)},
           {kPad, "pad", spatial(FieldStyle::signed_number)},
-          {kTiling, "tiling", {{"synapse_reuse", 1}, {"streamed", 1}, {"outs", 40}, {"ins", 40}}},
+          {kTiling,
+           "tiling",
+           {{"synapse_reuse", 1}, {"resident", 1}, {"streamed", 1}, {"outs", 40}, {"ins", 40}}},
           {kBlockSize, "block", spatial(plain)},
-          {kWeights, "weights", {{"directory", 40, hex}, {"table", 40, hex}, {"table_bytes", 24}}}};
+          {kWeights, "weights", {{"directory", 40, hex}, {"table", 40, hex}, {"table_bytes", 24}}},
+          {kNeurons, "neurons", {{"input", 40, hex}, {"output", 40, hex}, {"bitmap", 1}}},
+          {kSecond, "second", {{"address", 40, hex}}}};
 }
 
 sim::Program compile_array(const gconv::Chain& chain, const arch::Spec& spec,
@@ -400,47 +310,51 @@ DecodedLayer decode_layer(const arch::InstructionSet& isa, const sim::Program& p
   const sim::LayerCode& code = program.layers[layer];
   for (std::size_t i = code.begin; i < code.end; ++i) {
     arch::Decoded decoded = isa.decode(program.code[i]);
-    if (decoded.format->opcode < kShape) break;
+    if (decoded.format->opcode == kRun) {
+      result.tiles = decoded["tiles"];
+      if (i + 1 == code.end) return result;
+      fail("program: layer {} goes on after its 'run'", layer);
+    }
     if (!configure(decoded, result)) result.own.push_back(std::move(decoded));
   }
-  return result;
+  fail("program: layer {} has no 'run'", layer);
 }
 
-std::vector<sim::Tile> decode_tiles(const arch::InstructionSet& isa, const sim::Program& program,
-                                    std::size_t layer) {
-  const DecodedLayer config = decode_layer(isa, program, layer);
-  const sim::LayerCode& code = program.layers[layer];
-  std::vector<sim::Tile> tiles;
-  std::size_t computations = 0;
-  for (std::size_t i = code.begin; i < code.end; ++i) {
-    computations += (program.code[i].low & 0xff) == kCompute;
+namespace {
+
+constexpr std::int64_t kMostListed = 10'000'000;  ///< Tiles in a listing.
+constexpr std::string_view kStreams[] = {"neurons", "synapses", "index", "outputs"};
+
+void list_transfers(std::string_view verb, std::span<const sim::Transfer> transfers,
+                    std::string& text) {
+  for (const sim::Transfer& t : transfers) {
+    fmt::format_to(std::back_inserter(text), "#     {} {} {:#x} {}", verb,
+                   kStreams[static_cast<std::size_t>(t.stream)], t.address, t.bytes / t.runs);
+    if (t.runs > 1) fmt::format_to(std::back_inserter(text), " x{} pitch {}", t.runs, t.pitch);
+    text += '\n';
   }
-  tiles.reserve(computations);
-  sim::Loads loads;
-  arch::Decoded d;
-  for (std::size_t i = code.begin; i < code.end; ++i) {
-    isa.decode(program.code[i], d);
-    switch (d.format->opcode) {
-      case kLoad:
-        loads.push_back(transfer_from(d));
-        break;
-      case kCompute:
-        tiles.push_back({box_from(d, config), std::move(loads), {}});
-        loads.clear();
-        break;
-      case kStore:
-        if (tiles.empty()) fail("program: layer {} stores before it computes", layer);
-        tiles.back().stores.push_back(transfer_from(d));
-        break;
-      default:
-        break;
-    }
-  }
-  return tiles;
 }
 
-std::string disassemble(const arch::InstructionSet& isa, const sim::Program& program) {
+/// What the sequencer issues for every tile of a layer.
+void list_tiles(const TileSequence& sequence, std::string& text) {
+  for (std::int64_t i = 0; i < sequence.size(); ++i) {
+    const sim::Tile tile = sequence.tile(i);
+    const map::TileBox& b = tile.box;
+    fmt::format_to(std::back_inserter(text), "#   tile {}\n", i);
+    list_transfers("load", tile.loads, text);
+    fmt::format_to(std::back_inserter(text),
+                   "#     compute batch {} group {} outs {}:{} ins {}:{} t {}:{} h {}:{} w {}:{}\n",
+                   b.batch, b.group, b.out0, b.out1, b.in0, b.in1, b.begin[0], b.end[0], b.begin[1],
+                   b.end[1], b.begin[2], b.end[2]);
+    list_transfers("store", tile.stores, text);
+  }
+}
+
+}  // namespace
+
+std::string disassemble(const arch::InstructionSet& isa, const sim::Program& program, bool tiles) {
   std::string text;
+  std::int64_t listed = 0;
   for (std::size_t layer = 0; layer < program.layers.size(); ++layer) {
     const sim::LayerCode& code = program.layers[layer];
     text += fmt::format("# layer {}\n", layer);
@@ -448,6 +362,11 @@ std::string disassemble(const arch::InstructionSet& isa, const sim::Program& pro
       text += isa.disassemble(program.code[i]);
       text += '\n';
     }
+    if (!tiles) continue;
+    const TileSequence sequence(decode_layer(isa, program, layer), *program.image);
+    listed += sequence.size();
+    if (listed > kMostListed) fail("program: over {} tiles, too many to list", kMostListed);
+    list_tiles(sequence, text);
   }
   return text;
 }

@@ -2,6 +2,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,7 +13,9 @@
 #include "sim/program.h"
 
 // Programs of array machines. A layer is a list of configuration instructions, which set the loop
-// nest and its tiling, followed by the tiles: loads, one computation, stores.
+// nest, its tiling and where operands lie, and one instruction that runs the tile sequencer over
+// it: a state machine that steps through the block loops and, for every tile, issues its loads, its
+// computation and its stores (array/sequence.h).
 
 namespace syncopate::array {
 
@@ -41,22 +45,24 @@ sim::Program compile_array(const gconv::Chain& chain, const arch::Spec& spec,
 struct DecodedLayer {
   map::Loops loops;
   map::Tiling tiling;
-  std::uint64_t directory = 0;  ///< Of the weights in the image.
-  std::uint64_t table = 0;      ///< Address of the codebook.
+  std::int64_t tiles = 0;               ///< That the sequencer runs.
+  std::uint64_t input = 0, output = 0;  ///< Addresses of neurons.
+  std::optional<std::uint64_t> second;  ///< Likewise, of the other operand of elementwise work.
+  bool bitmap = false;                  ///< See CompilerTraits::bitmap_neurons.
+  std::uint64_t directory = 0;          ///< Of the weights in the image.
+  std::uint64_t table = 0;              ///< Address of the codebook.
   std::int64_t table_bytes = 0;
   std::vector<arch::Decoded> own;  ///< The machine's own configuration.
 
   /// A field of the machine's own configuration; InternalError when it is missing.
   std::int64_t own_field(std::string_view mnemonic, std::string_view field) const;
 };
-/// The configuration instructions of a layer.
+/// Takes a layer's code apart; InputError when it is not of the form above.
 DecodedLayer decode_layer(const arch::InstructionSet& isa, const sim::Program& program,
                           std::size_t layer);
-/// The tiles of a layer in execution order.
-std::vector<sim::Tile> decode_tiles(const arch::InstructionSet& isa, const sim::Program& program,
-                                    std::size_t layer);
-/// One line per instruction, layers set off by a comment.
-std::string disassemble(const arch::InstructionSet& isa, const sim::Program& program);
+/// One line per instruction, layers set off by a comment. With `tiles`, what the sequencer issues
+/// follows as comments; InputError when that would be over ten million tiles.
+std::string disassemble(const arch::InstructionSet& isa, const sim::Program& program, bool tiles);
 
 /// True for the first tile of a layer, on which what happens once per layer is charged.
 bool first_of_layer(const map::TileBox& box);

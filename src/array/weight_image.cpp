@@ -161,16 +161,26 @@ void LazyImage::copy(const Layer& layer, std::uint64_t address, std::span<std::b
   }
 }
 
-DirectoryEntry directory_entry(const sim::Image& image, std::uint64_t directory,
-                               std::int64_t number) {
+std::vector<DirectoryEntry> read_directory(const sim::Image& image, std::uint64_t directory,
+                                           std::int64_t count) {
+  const auto size = static_cast<std::uint64_t>(image.bytes());
+  const auto entries = static_cast<std::uint64_t>(count);
+  if (directory > size || entries > (size - directory) / kEntryBytes) {
+    fail("program: {} entries of weights at address {} of an image of {} bytes: it is damaged",
+         count, directory, size);
+  }
   const std::vector<std::byte> raw =
-      image.read(directory + static_cast<std::uint64_t>(number) * kEntryBytes, kEntryBytes);
-  DirectoryEntry entry;
-  std::memcpy(&entry.synapses, raw.data(), 8);
-  std::memcpy(&entry.index, raw.data() + 8, 8);
-  std::memcpy(&entry.synapse_bytes, raw.data() + 16, 4);
-  std::memcpy(&entry.index_bytes, raw.data() + 20, 4);
-  return entry;
+      image.read(directory, count * static_cast<std::int64_t>(kEntryBytes));
+  std::vector<DirectoryEntry> result(static_cast<std::size_t>(count));
+  const std::byte* at = raw.data();
+  for (DirectoryEntry& entry : result) {
+    std::memcpy(&entry.synapses, at, 8);
+    std::memcpy(&entry.index, at + 8, 8);
+    std::memcpy(&entry.synapse_bytes, at + 16, 4);
+    std::memcpy(&entry.index_bytes, at + 20, 4);
+    at += kEntryBytes;
+  }
+  return result;
 }
 
 }  // namespace syncopate::array

@@ -93,8 +93,9 @@ class LazyImage : public sim::Image {
   std::uint64_t end_ = 0;
 };
 
-/// Reads a segment's entry from the directory at `directory`, from any image.
-DirectoryEntry directory_entry(const sim::Image& image, std::uint64_t directory,
-                               std::int64_t number);
+/// Reads the first `count` entries of the directory at `directory`, from any image. InputError when
+/// it reaches beyond the image's end: the program is damaged.
+std::vector<DirectoryEntry> read_directory(const sim::Image& image, std::uint64_t directory,
+                                           std::int64_t count);
 
 }  // namespace syncopate::array

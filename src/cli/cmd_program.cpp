@@ -38,7 +38,7 @@ void disassemble_file(const DisasmArguments& arguments, Console& console) {
   if (!arguments.machines.names.empty() && arguments.machines.names[0] != accelerator.name) {
     fail("--on {}: {} is a program for {}", arguments.machines.names[0], path, accelerator.name);
   }
-  console.print(accelerator.disassemble(program));
+  console.print(accelerator.disassemble(program, arguments.tiles));
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ void disasm_command(const DisasmArguments& arguments, Console& console) {
   const sim::Accelerator& accelerator = accel::find(machine.name);
   const arch::Spec spec = accelerator.spec(machine.overrides);
   const gconv::Chain chain = chain_for(arguments);
-  console.print(accelerator.disassemble(accelerator.compile(chain, spec)));
+  console.print(accelerator.disassemble(accelerator.compile(chain, spec), arguments.tiles));
 }
 
 }  // namespace syncopate::cli

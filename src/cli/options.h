@@ -86,6 +86,7 @@ struct DisasmArguments {
   InputArguments input;
   MachineArguments machines;
   int bits = 16;
+  bool tiles = false;
 };
 
 struct PruneArguments {

@@ -196,8 +196,9 @@ void add_disasm(App& root, DisasmArguments& disasm) {
   app.get_option("--on")->required(false);
   add_input(app, disasm.input);
   add_bits(app, disasm.bits, "Width of weights and activations [16]");
+  app.add_flag("--tiles", disasm.tiles, "Also what each tile loads, computes and stores");
   app.footer(
-      examples("Examples:\n  syncopate disasm net.syp\n  syncopate disasm net.onnx --on {one}"));
+      examples("Examples:\n  syncopate disasm net.syp\n  syncopate disasm net.onnx --on {one} --tiles"));
 }
 
 void add_prune(App& root, PruneArguments& prune) {

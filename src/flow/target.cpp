@@ -79,17 +79,15 @@ void Target::execute(const sim::LayerData& data, std::size_t gconv, std::uint64_
   const std::size_t layer = layer_of_gconv_[gconv];
   if (layer == kNoLayer) return;
   report::LayerResult one;
-  std::vector<sim::Tile> tiles;
-  std::vector<sim::TileResult> counted;
+  std::unique_ptr<sim::LayerRun> run;
   {
     const Stopwatch stopwatch(result_.count_seconds);
-    tiles = machine_->tiles(program_, layer);
-    counted = machine_->count(program_, layer, data, tiles);
-    const sim::LayerTime time = timeline_->add_layer(counted);
+    run = machine_->open(program_, layer, data);
+    const sim::LayerTime time = timeline_->add_layer(*run);
     one.stats = time.stats;
     one.compute_cycles = time.compute_cycles;
     one.memory_cycles = time.memory_cycles;
-    one.tiles = std::ssize(counted);
+    one.tiles = run->tiles();
     one.energy = cost::energy_of(result_.spec, one.stats.actions, energy_);
   }
   if (options_.check != sim::CheckMode::off) {
@@ -97,8 +95,7 @@ void Target::execute(const sim::LayerData& data, std::size_t gconv, std::uint64_
     sim::CheckOptions check;
     check.mode = options_.check;
     check.seed = seed;
-    const sim::CheckResult checked =
-        sim::check_layer(*machine_, program_, layer, data, tiles, counted, check);
+    const sim::CheckResult checked = sim::check_layer(*run, data, check);
     require_equal(checked, name());
     one.checked_tiles = checked.tiles;
     one.checked_sums = checked.sums;

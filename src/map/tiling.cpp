@@ -7,78 +7,13 @@
 namespace syncopate::map {
 namespace {
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-/// Number of blocks along each loop.
-struct Blocks {
-  std::int64_t outs, ins;
-  std::array<std::int64_t, 3> pixels;
-  Blocks(const Loops& loops, const Tiling& tiling)
-      : outs(ceil_div(loops.outs, tiling.outs)), ins(ceil_div(loops.ins, tiling.ins)) {
-    for (std::size_t d = 0; d < 3; ++d) pixels[d] = ceil_div(loops.out[d], tiling.block[d]);
-  }
-  std::int64_t pixel_blocks() const { return pixels[0] * pixels[1] * pixels[2]; }
-};
-
-/// Position of a tile in its block loops.
-struct Step {
-  std::int64_t batch, group, out, pixel, in;
-  bool operator==(const Step&) const = default;
-};
-
-TileBox box_of(const Loops& loops, const Tiling& tiling, const Blocks& blocks, const Step& step) {
-  TileBox box;
-  box.batch = step.batch;
-  box.group = step.group;
-  box.out0 = step.out * tiling.outs;
-  box.out1 = std::min(loops.outs, box.out0 + tiling.outs);
-  box.in0 = step.in * tiling.ins;
-  box.in1 = std::min(loops.ins, box.in0 + tiling.ins);
-  std::int64_t pixel = step.pixel;
-  for (std::size_t d = 3; d-- > 0;) {
-    box.begin[d] = pixel % blocks.pixels[d] * tiling.block[d];
-    box.end[d] = std::min(loops.out[d], box.begin[d] + tiling.block[d]);
-    pixel /= blocks.pixels[d];
-  }
-  box.first = step.in == 0;
-  box.last = step.in == blocks.ins - 1;
-  return box;
-}
-
-/// Calls visit(step) for every tile in execution order.
-template <class Visit>
-void for_each_step(const Loops& loops, const Tiling& tiling, const Blocks& blocks,
-                   const Visit& visit) {
-  const std::int64_t pixels = blocks.pixel_blocks();
-  const auto inputs = [&](Step step) {
-    for (step.in = 0; step.in < blocks.ins; ++step.in) visit(step);
-  };
-  if (tiling.order == Order::neuron_reuse) {
-    for (std::int64_t b = 0; b < loops.batch; ++b) {
-      for (std::int64_t g = 0; g < loops.groups; ++g) {
-        for (std::int64_t p = 0; p < pixels; ++p) {
-          for (std::int64_t o = 0; o < blocks.outs; ++o) inputs({b, g, o, p, 0});
-        }
-      }
-    }
-    return;
-  }
-  for (std::int64_t g = 0; g < loops.groups; ++g) {
-    for (std::int64_t o = 0; o < blocks.outs; ++o) {
-      for (std::int64_t b = 0; b < loops.batch; ++b) {
-        for (std::int64_t p = 0; p < pixels; ++p) inputs({b, g, o, p, 0});
-      }
-    }
-  }
-}
-
-bool same_neurons(const Loops& loops, const Step& a, const Step& b) {
+bool same_neurons(const Loops& loops, const TileStep& a, const TileStep& b) {
   const bool own_channels = loops.kind != WorkKind::conv;
   return a.batch == b.batch && a.group == b.group && a.pixel == b.pixel && a.in == b.in &&
          (!own_channels || a.out == b.out);
 }
 
-bool same_synapses(const Step& a, const Step& b) {
+bool same_synapses(const TileStep& a, const TileStep& b) {
   return a.group == b.group && a.out == b.out && a.in == b.in;
 }
 
@@ -107,20 +42,133 @@ std::array<std::int64_t, 2> input_range(const Loops& loops, int dim, std::int64_
   return {first, std::clamp<std::int64_t>(high, first, loops.in[d])};
 }
 
-std::vector<TileBox> walk(const Loops& loops, const Tiling& tiling) {
-  const Blocks blocks(loops, tiling);
-  std::vector<TileBox> boxes;
-  boxes.reserve(static_cast<std::size_t>(loops.batch * loops.groups * blocks.pixel_blocks() *
-                                         blocks.outs * blocks.ins));
-  Step previous{-1, -1, -1, -1, -1};
-  for_each_step(loops, tiling, blocks, [&](const Step& step) {
-    TileBox& box = boxes.emplace_back(box_of(loops, tiling, blocks, step));
-    box.load_neurons = !same_neurons(loops, step, previous);
-    const bool again = tiling.resident && tiling.order == Order::synapse_reuse &&
-                       (step.batch > 0 || step.pixel > 0);
-    box.load_synapses = !has_weights(loops) || !(again || same_synapses(step, previous));
-    previous = step;
+TileOrder::TileOrder(const Loops& loops, const Tiling& tiling) : loops_(loops), tiling_(tiling) {
+  double tiles = 1;
+  const auto blocks = [&](std::int64_t extent, std::int64_t size) {
+    if (extent < 1 || size < 1)
+      fail("a layer of {} in tiles of {}: the program is damaged", extent, size);
+    const std::int64_t count = (extent - 1) / size + 1;
+    tiles *= static_cast<double>(count);
+    return count;
+  };
+  blocks(loops.batch, 1);
+  blocks(loops.groups, 1);
+  outs_ = blocks(loops.outs, tiling.outs);
+  ins_ = blocks(loops.ins, tiling.ins);
+  for (std::size_t d = 0; d < 3; ++d) pixels_[d] = blocks(loops.out[d], tiling.block[d]);
+  if (tiles > 0x1p40) fail("a layer of over 2^40 tiles: the program is damaged");
+  all_pixels_ = pixels_[0] * pixels_[1] * pixels_[2];
+  size_ = loops.batch * loops.groups * outs_ * all_pixels_ * ins_;
+}
+
+TileStep TileOrder::step(std::int64_t number) const {
+  TileStep step;
+  std::int64_t rest = number;
+  const auto take = [&](std::int64_t count) {
+    const std::int64_t index = rest % count;
+    rest /= count;
+    return index;
+  };
+  const bool by_neurons = tiling_.order == Order::neuron_reuse;
+  step.in = take(ins_);
+  if (by_neurons) step.out = take(outs_);
+  for (std::size_t d = 3; d-- > 0;) step.pixel[d] = take(pixels_[d]);
+  if (by_neurons) {
+    step.group = take(loops_.groups);
+    step.batch = rest;
+  } else {
+    step.batch = take(loops_.batch);
+    step.out = take(outs_);
+    step.group = rest;
+  }
+  return step;
+}
+
+TileStep TileOrder::operand_block(std::int64_t number) const {
+  TileStep step;
+  const auto take = [&](std::int64_t count) {
+    const std::int64_t index = number % count;
+    number /= count;
+    return index;
+  };
+  step.in = take(ins_);
+  for (std::size_t d = 3; d-- > 0;) step.pixel[d] = take(pixels_[d]);
+  step.group = take(loops_.groups);
+  step.batch = number;
+  return step;
+}
+
+/// Visits the loops' indices from the innermost to the outermost until `visit` returns true.
+template <class Visit>
+bool TileOrder::carry(TileStep& step, const Visit& visit) const {
+  auto& p = step.pixel;
+  if (visit(step.in, ins_)) return true;
+  if (tiling_.order == Order::neuron_reuse) {
+    return visit(step.out, outs_) || visit(p[2], pixels_[2]) || visit(p[1], pixels_[1]) ||
+           visit(p[0], pixels_[0]) || visit(step.group, loops_.groups) ||
+           visit(step.batch, loops_.batch);
+  }
+  return visit(p[2], pixels_[2]) || visit(p[1], pixels_[1]) || visit(p[0], pixels_[0]) ||
+         visit(step.batch, loops_.batch) || visit(step.out, outs_) ||
+         visit(step.group, loops_.groups);
+}
+
+bool TileOrder::advance(TileStep& step) const {
+  return carry(step, [](std::int64_t& index, std::int64_t count) {
+    if (++index < count) return true;
+    index = 0;
+    return false;
   });
+}
+
+bool TileOrder::retreat(TileStep& step) const {
+  return carry(step, [](std::int64_t& index, std::int64_t count) {
+    if (--index >= 0) return true;
+    index = count - 1;
+    return false;
+  });
+}
+
+std::int64_t TileOrder::number(const TileStep& s) const {
+  const std::int64_t pixel = (s.pixel[0] * pixels_[1] + s.pixel[1]) * pixels_[2] + s.pixel[2];
+  if (tiling_.order == Order::neuron_reuse) {
+    return (((s.batch * loops_.groups + s.group) * all_pixels_ + pixel) * outs_ + s.out) * ins_ +
+           s.in;
+  }
+  return (((s.group * outs_ + s.out) * loops_.batch + s.batch) * all_pixels_ + pixel) * ins_ + s.in;
+}
+
+TileBox TileOrder::box(const TileStep& s) const {
+  TileBox box;
+  box.batch = s.batch;
+  box.group = s.group;
+  box.out0 = s.out * tiling_.outs;
+  box.out1 = std::min(loops_.outs, box.out0 + tiling_.outs);
+  box.in0 = s.in * tiling_.ins;
+  box.in1 = std::min(loops_.ins, box.in0 + tiling_.ins);
+  for (std::size_t d = 0; d < 3; ++d) {
+    box.begin[d] = s.pixel[d] * tiling_.block[d];
+    box.end[d] = std::min(loops_.out[d], box.begin[d] + tiling_.block[d]);
+  }
+  box.first = s.in == 0;
+  box.last = s.in == ins_ - 1;
+  TileStep before = s;
+  const bool begins = !retreat(before);
+  const bool again = tiling_.resident && tiling_.order == Order::synapse_reuse &&
+                     (s.batch > 0 || s.pixel != std::array<std::int64_t, 3>{});
+  box.load_neurons = begins || !same_neurons(loops_, s, before);
+  box.load_synapses = !has_weights(loops_) || begins || !(again || same_synapses(s, before));
+  return box;
+}
+
+std::vector<TileBox> walk(const Loops& loops, const Tiling& tiling) {
+  const TileOrder order(loops, tiling);
+  std::vector<TileBox> boxes;
+  boxes.reserve(static_cast<std::size_t>(order.size()));
+  TileStep step;
+  do {
+    boxes.push_back(order.box(step));
+  } while (order.advance(step));
   return boxes;
 }
 

@@ -101,6 +101,48 @@ struct Traffic {
 std::array<std::int64_t, 2> input_range(const Loops& loops, int dim, std::int64_t begin,
                                         std::int64_t end);
 
+/// A tile's place in the block loops: which block of every loop it is.
+struct TileStep {
+  std::int64_t batch = 0, group = 0;
+  std::int64_t out = 0;  ///< Block of outputs.
+  std::array<std::int64_t, 3> pixel{};
+  std::int64_t in = 0;  ///< Block of inputs.
+  bool operator==(const TileStep&) const = default;
+};
+
+/// The tiles of a layer in execution order, by number: nothing is stored. Thread-safe.
+class TileOrder {
+ public:
+  /// InputError when a size is not positive or there are more than 2^40 tiles: such loops come from
+  /// a damaged program.
+  TileOrder(const Loops& loops, const Tiling& tiling);
+  /// Number of tiles.
+  std::int64_t size() const { return size_; }
+  TileStep step(std::int64_t number) const;
+  std::int64_t number(const TileStep& step) const;
+  /// Moves to the next or previous tile; false (and wraps around) at the end or the beginning.
+  bool advance(TileStep& step) const;
+  bool retreat(TileStep& step) const;
+  TileBox box(const TileStep& step) const;
+  TileBox box(std::int64_t number) const { return box(step(number)); }
+  /// The first tile, by outputs, of one of the size() / out_blocks() sets of tiles of a convolution
+  /// that read the same neurons.
+  TileStep operand_block(std::int64_t number) const;
+  /// Blocks along each loop.
+  std::int64_t out_blocks() const { return outs_; }
+  std::int64_t in_blocks() const { return ins_; }
+  const std::array<std::int64_t, 3>& pixel_blocks() const { return pixels_; }
+
+ private:
+  template <class Visit>
+  bool carry(TileStep& step, const Visit& visit) const;
+
+  Loops loops_;
+  Tiling tiling_;
+  std::int64_t outs_ = 1, ins_ = 1, all_pixels_ = 1, size_ = 0;
+  std::array<std::int64_t, 3> pixels_{1, 1, 1};
+};
+
 /// The tiles of a layer in execution order.
 std::vector<TileBox> walk(const Loops& loops, const Tiling& tiling);
 /// Traffic of the tiling, counted tile by tile over `walk` with `footprint`.

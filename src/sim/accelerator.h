@@ -21,9 +21,10 @@ struct Accelerator {
   /// Instructions and image for a quantized chain, which must outlive the program.
   Program (*compile)(const gconv::Chain& chain, const arch::Spec& spec);
   std::unique_ptr<Machine> (*machine)(const arch::Spec& spec);
-  /// One line per instruction.
-  std::string (*disassemble)(const Program& program);
-  /// The instruction set, which assembles what disassemble prints.
+  /// One line per instruction; with `tiles`, also what each tile loads, computes and stores, as
+  /// comments (lines that begin with #).
+  std::string (*disassemble)(const Program& program, bool tiles);
+  /// The instruction set, which assembles what disassemble prints, comments excepted.
   const arch::InstructionSet& (*isa)();
 };
 

@@ -3,7 +3,7 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
-#include <numeric>
+#include <set>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -17,102 +17,100 @@ constexpr std::size_t kReported = 10;
 
 /// Tiles [begin, end) that share a block of outputs: its input blocks.
 struct Block {
-  std::size_t begin = 0, end = 0;
-  std::int64_t pairs = 0;
+  std::int64_t begin = 0, end = 0;
 };
 
 std::int64_t pairs_of(const map::Loops& loops, const map::TileBox& box) {
   return box.pixels() * (box.out1 - box.out0) * (box.in1 - box.in0) * loops.kernel_size();
 }
 
-std::vector<Block> blocks_of(const map::Loops& loops, std::span<const Tile> tiles) {
+/// The block that a tile belongs to.
+Block block_around(const LayerRun& run, std::int64_t tile) {
+  Block block{tile, tile + 1};
+  while (!run.tile(block.begin).box.first) {
+    if (--block.begin < 0) broken("a layer's first tile continues a block of outputs");
+  }
+  while (block.end < run.tiles() && !run.tile(block.end).box.first) ++block.end;
+  return block;
+}
+
+std::vector<Block> all_blocks(const LayerRun& run) {
   std::vector<Block> blocks;
-  for (std::size_t t = 0; t < tiles.size(); ++t) {
-    if (tiles[t].box.first) blocks.push_back({t, t, 0});
-    if (blocks.empty()) broken("a layer's first tile continues a block of outputs");
-    blocks.back().end = t + 1;
-    blocks.back().pairs += pairs_of(loops, tiles[t].box);
+  for (std::int64_t t = 0; t < run.tiles(); t = blocks.back().end) {
+    blocks.push_back(block_around(run, t));
   }
   return blocks;
 }
 
-/// Draws blocks that fit the budget, at random; all of them in full mode.
-std::vector<Block> draw_blocks(const std::vector<Block>& blocks, const CheckOptions& options) {
-  if (options.mode == CheckMode::full) return blocks;
-  Random random(options.seed);
-  std::vector<Block> drawn;
-  std::vector<std::size_t> order(blocks.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::int64_t left = options.pairs;
-  for (std::size_t i = 0; i < order.size() && left > 0; ++i) {
-    const auto last = static_cast<std::int64_t>(order.size()) - 1;
-    std::swap(order[i],
-              order[static_cast<std::size_t>(random.integer(static_cast<std::int64_t>(i), last))]);
-    const Block& block = blocks[order[i]];
-    if (block.pairs > left) continue;
-    left -= block.pairs;
-    drawn.push_back(block);
-  }
-  return drawn;
-}
+/// What a sample replays: whole blocks of outputs that fit the budget, or else single tiles, at
+/// least one.
+struct Sample {
+  std::vector<Block> blocks;
+  std::vector<std::int64_t> tiles;
+};
 
-/// Single tiles within the budget, at least one, for layers whose blocks are all too large.
-std::vector<std::size_t> draw_tiles(const map::Loops& loops, std::span<const Tile> tiles,
-                                    const CheckOptions& options) {
+/// Draws tiles at random and takes the blocks around them, until the budget is spent or several
+/// blocks in a row do not fit it.
+Sample draw(const LayerRun& run, const map::Loops& loops, const CheckOptions& options) {
+  constexpr int kTries = 16;
+  Sample sample;
   Random random(options.seed);
-  std::vector<std::size_t> drawn;
+  std::set<std::int64_t> known;
   std::int64_t left = options.pairs;
-  for (std::size_t i = 0; i < tiles.size() && left > 0; ++i) {
-    const auto t =
-        static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(tiles.size()) - 1));
-    left -= pairs_of(loops, tiles[t].box);
-    if (left < 0 && !drawn.empty()) break;
-    drawn.push_back(t);
+  const std::int64_t first = random.integer(0, run.tiles() - 1);
+  for (int tries = 0; tries < kTries && left > 0; ++tries) {
+    const std::int64_t tile = tries == 0 ? first : random.integer(0, run.tiles() - 1);
+    const Block block = block_around(run, tile);
+    if (!known.insert(block.begin).second) continue;
+    std::int64_t pairs = 0;
+    for (std::int64_t t = block.begin; t < block.end && pairs <= left; ++t) {
+      pairs += pairs_of(loops, run.tile(t).box);
+    }
+    if (pairs > left) continue;
+    left -= pairs;
+    sample.blocks.push_back(block);
+    tries = 0;
   }
-  return drawn;
+  if (!sample.blocks.empty()) return sample;
+  for (std::int64_t tile = first; left > 0; tile = random.integer(0, run.tiles() - 1)) {
+    left -= pairs_of(loops, run.tile(tile).box);
+    if (left < 0 && !sample.tiles.empty()) break;
+    sample.tiles.push_back(tile);
+  }
+  return sample;
 }
 
 class LayerCheck {
  public:
-  LayerCheck(const Machine& machine, const Program& program, std::size_t layer,
-             const LayerData& data, std::span<const Tile> tiles,
-             std::span<const TileResult> counted)
-      : machine_(machine),
-        program_(program),
-        layer_(layer),
-        data_(data),
-        tiles_(tiles),
-        counted_(counted),
-        channels_(map::post_channels(data.chain(), data.gconv())) {}
+  LayerCheck(const LayerRun& run, const LayerData& data)
+      : run_(run), data_(data), channels_(map::post_channels(data.chain(), data.gconv())) {}
 
   /// All tiles of a block of outputs, down to the results.
   CheckResult block(const Block& block) const;
   /// One tile, down to its partial sums.
-  CheckResult tile(std::size_t index) const;
+  CheckResult tile(std::int64_t index) const;
+  /// That all tiles' counts add up to the layer's, and that the timeline is told the same.
+  CheckResult totals() const;
 
  private:
-  std::vector<std::int64_t> clock(std::size_t index, CheckResult& result) const;
-  void compare_results(std::size_t tile, const std::vector<std::int64_t>& sums,
-                       CheckResult& result) const;
-  void compare(std::size_t tile, std::int64_t expected, std::int64_t found, CheckResult& result,
+  std::vector<std::int64_t> clock(std::int64_t index, CheckResult& result) const;
+  void compare_results(const map::TileBox& box, std::int64_t tile,
+                       const std::vector<std::int64_t>& sums, CheckResult& result) const;
+  void compare(std::int64_t tile, std::int64_t expected, std::int64_t found, CheckResult& result,
                auto&& what) const;
-  void compare_stats(std::size_t tile, const Stats& expected, const Stats& found,
+  void compare_stats(std::int64_t tile, const Stats& expected, const Stats& found,
                      CheckResult& result) const;
-  void compare_transfers(std::size_t tile, std::string_view what,
+  void compare_transfers(std::int64_t tile, std::string_view what,
                          std::span<const Transfer> expected, std::span<const Transfer> found,
                          CheckResult& result) const;
 
-  const Machine& machine_;
-  const Program& program_;
-  std::size_t layer_;
+  const LayerRun& run_;
   const LayerData& data_;
-  std::span<const Tile> tiles_;
-  std::span<const TileResult> counted_;
   map::Access channels_;
 };
 
 /// Records a difference; `what` makes its name, only when needed.
-void LayerCheck::compare(std::size_t tile, std::int64_t expected, std::int64_t found,
+void LayerCheck::compare(std::int64_t tile, std::int64_t expected, std::int64_t found,
                          CheckResult& result, auto&& what) const {
   if (expected == found) return;
   ++result.differences;
@@ -120,7 +118,7 @@ void LayerCheck::compare(std::size_t tile, std::int64_t expected, std::int64_t f
   result.first.push_back({data_.gconv().name, tile, what(), expected, found});
 }
 
-void LayerCheck::compare_stats(std::size_t tile, const Stats& expected, const Stats& found,
+void LayerCheck::compare_stats(std::int64_t tile, const Stats& expected, const Stats& found,
                                CheckResult& result) const {
   const auto check = [&](std::string_view what, std::int64_t Stats::* member) {
     compare(tile, expected.*member, found.*member, result, [&] { return std::string(what); });
@@ -145,7 +143,7 @@ void LayerCheck::compare_stats(std::size_t tile, const Stats& expected, const St
   }
 }
 
-void LayerCheck::compare_transfers(std::size_t tile, std::string_view what,
+void LayerCheck::compare_transfers(std::int64_t tile, std::string_view what,
                                    std::span<const Transfer> expected,
                                    std::span<const Transfer> found, CheckResult& result) const {
   if (std::equal(expected.begin(), expected.end(), found.begin(), found.end())) return;
@@ -164,13 +162,13 @@ void LayerCheck::compare_transfers(std::size_t tile, std::string_view what,
           result, [&] { return fmt::format("transfers of {} (-1: same number and bytes)", what); });
 }
 
-std::vector<std::int64_t> LayerCheck::clock(std::size_t index, CheckResult& result) const {
-  ClockedTile clocked = machine_.clock(program_, layer_, tiles_[index], data_);
-  const TileResult& expected = counted_[index];
+std::vector<std::int64_t> LayerCheck::clock(std::int64_t index, CheckResult& result) const {
+  ClockedTile clocked = run_.clock(index);
+  const TileResult expected = run_.count_tile(index);
   compare_stats(index, expected.stats, clocked.result.stats, result);
   compare_transfers(index, "loads", expected.loads, clocked.result.loads, result);
   compare_transfers(index, "stores", expected.stores, clocked.result.stores, result);
-  const map::TileBox& box = tiles_[index].box;
+  const map::TileBox box = run_.tile(index).box;
   const auto sums = static_cast<std::size_t>(box.pixels() * (box.out1 - box.out0));
   compare(index, static_cast<std::int64_t>(sums), std::ssize(clocked.sums), result,
           [] { return std::string("number of partial sums"); });
@@ -180,11 +178,12 @@ std::vector<std::int64_t> LayerCheck::clock(std::size_t index, CheckResult& resu
   return std::move(clocked.sums);
 }
 
-CheckResult LayerCheck::tile(std::size_t index) const {
+CheckResult LayerCheck::tile(std::int64_t index) const {
   CheckResult result;
+  const map::TileBox box = run_.tile(index).box;
   const std::vector<std::int64_t> found = clock(index, result);
-  const std::vector<std::int64_t> expected = plain_sums(data_, tiles_[index].box);
-  const std::int64_t outs = tiles_[index].box.out1 - tiles_[index].box.out0;
+  const std::vector<std::int64_t> expected = plain_sums(data_, box);
+  const std::int64_t outs = box.out1 - box.out0;
   for (std::size_t i = 0; i < found.size(); ++i) {
     compare(index, expected[i], found[i], result, [&] {
       return fmt::format("partial sum of pixel {}, output {}", static_cast<std::int64_t>(i) / outs,
@@ -198,7 +197,7 @@ CheckResult LayerCheck::tile(std::size_t index) const {
 CheckResult LayerCheck::block(const Block& block) const {
   CheckResult result;
   std::vector<std::int64_t> sums;
-  for (std::size_t t = block.begin; t < block.end; ++t) {
+  for (std::int64_t t = block.begin; t < block.end; ++t) {
     const std::vector<std::int64_t> part = clock(t, result);
     if (sums.empty()) {
       sums = part;
@@ -206,14 +205,36 @@ CheckResult LayerCheck::block(const Block& block) const {
       for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += part[i];
     }
   }
-  compare_results(block.end - 1, sums, result);
+  compare_results(run_.tile(block.begin).box, block.end - 1, sums, result);
+  return result;
+}
+
+CheckResult LayerCheck::totals() const {
+  CheckResult result;
+  Stats sum;
+  std::int64_t index = 0;
+  const Stats total = run_.count([&](const TileTimes& times) {
+    const Transfer* at = times.transfers.data();
+    for (const TileTimes::Tile& told : times.tiles) {
+      const TileResult tile = run_.count_tile(index);
+      sum += tile.stats;
+      compare(index, tile.stats.cycles, told.cycles, result,
+              [] { return std::string("cycles on the timeline"); });
+      compare_transfers(index, "loads on the timeline", tile.loads, {at, told.loads}, result);
+      at += told.loads;
+      compare_transfers(index, "stores on the timeline", tile.stores, {at, told.stores}, result);
+      at += told.stores;
+      ++index;
+    }
+  });
+  compare(index, run_.tiles(), index, result, [] { return std::string("tiles on the timeline"); });
+  compare_stats(index, sum, total, result);
   return result;
 }
 
 /// Sends sums through the post and compares them with the chain's results.
-void LayerCheck::compare_results(std::size_t tile, const std::vector<std::int64_t>& sums,
-                                 CheckResult& result) const {
-  const map::TileBox& box = tiles_[tile].box;
+void LayerCheck::compare_results(const map::TileBox& box, std::int64_t tile,
+                                 const std::vector<std::int64_t>& sums, CheckResult& result) const {
   const map::Loops& loops = data_.loops();
   const auto& fixed = data_.gconv().fixed;
   std::size_t at = 0;
@@ -260,26 +281,25 @@ CheckResult& CheckResult::operator+=(const CheckResult& other) {
   return *this;
 }
 
-CheckResult check_layer(const Machine& machine, const Program& program, std::size_t layer,
-                        const LayerData& data, std::span<const Tile> tiles,
-                        std::span<const TileResult> counted, const CheckOptions& options) {
+CheckResult check_layer(const LayerRun& run, const LayerData& data, const CheckOptions& options) {
   CheckResult total;
-  if (options.mode == CheckMode::off || tiles.empty()) return total;
-  if (tiles.size() != counted.size()) {
-    broken("{} tiles, {} results of '{}'", tiles.size(), counted.size(), data.gconv().name);
+  if (options.mode == CheckMode::off || run.tiles() == 0) return total;
+  const LayerCheck check(run, data);
+  Sample sample;
+  if (options.mode == CheckMode::full) {
+    sample.blocks = all_blocks(run);
+  } else {
+    sample = draw(run, data.loops(), options);
   }
-  const LayerCheck check(machine, program, layer, data, tiles, counted);
-  std::vector<Block> blocks = draw_blocks(blocks_of(data.loops(), tiles), options);
-  std::vector<std::size_t> singles;
-  if (blocks.empty()) singles = draw_tiles(data.loops(), tiles, options);
-  std::sort(blocks.begin(), blocks.end(),
+  std::sort(sample.blocks.begin(), sample.blocks.end(),
             [](const Block& a, const Block& b) { return a.begin < b.begin; });
-  std::vector<CheckResult> results(blocks.size() + singles.size());
+  const std::size_t blocks = sample.blocks.size();
+  std::vector<CheckResult> results(blocks + sample.tiles.size());
   tbb::parallel_for(std::size_t{0}, results.size(), [&](std::size_t i) {
-    results[i] =
-        i < blocks.size() ? check.block(blocks[i]) : check.tile(singles[i - blocks.size()]);
+    results[i] = i < blocks ? check.block(sample.blocks[i]) : check.tile(sample.tiles[i - blocks]);
   });
   for (const CheckResult& result : results) total += result;
+  if (options.mode == CheckMode::full) total += check.totals();
   return total;
 }
 

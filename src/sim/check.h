@@ -25,7 +25,7 @@ struct CheckOptions {
 /// A difference between what should be the same.
 struct Mismatch {
   std::string layer;          ///< Name of the gconv.
-  std::size_t tile;           ///< Index in the layer's execution order.
+  std::int64_t tile = 0;      ///< Index in the layer's execution order.
   std::string what;           ///< "cycles", "loads", "sum of pixel 3, output 7", ...
   std::int64_t expected = 0;  ///< Counting engine, or fixed-point chain.
   std::int64_t found = 0;     ///< Clocked engine.
@@ -47,9 +47,8 @@ struct CheckResult {
 /// engine's. Blocks of outputs are replayed over all their input blocks, summed, sent through the
 /// gconv's post and compared with the fixed-point chain; where a block exceeds the budget, single
 /// tiles' partial sums are compared with a plain evaluation instead.
-/// `tiles` and `counted` are those of the whole layer, in execution order.
-CheckResult check_layer(const Machine& machine, const Program& program, std::size_t layer,
-                        const LayerData& data, std::span<const Tile> tiles,
-                        std::span<const TileResult> counted, const CheckOptions& options);
+/// In full mode the tiles' counts must also add up to the layer's, and the timeline must be told
+/// the same as the tiles' results say.
+CheckResult check_layer(const LayerRun& run, const LayerData& data, const CheckOptions& options);
 
 }  // namespace syncopate::sim

@@ -14,44 +14,51 @@ namespace {
 
 constexpr std::int64_t kIns = 40, kOuts = 20, kHeight = 6, kWidth = 7;
 
-/// A machine whose engines agree, except for faults put in on purpose.
-class FakeMachine : public Machine {
+/// A layer whose engines agree, except for faults put in on purpose.
+class FakeRun : public LayerRun {
  public:
-  std::vector<Tile> tiles(const Program& program, std::size_t layer) const override {
-    std::vector<Tile> result;
-    for (const map::TileBox& box :
-         map::walk(program.layers[layer].loops, program.layers[layer].tiling)) {
-      result.push_back({box, {}, {}});
+  enum class Fault { none, cycles, action, load, sum, total, time };
+  FakeRun(const LayerData& data, const map::Tiling& tiling, Fault fault)
+      : data_(data), boxes_(map::walk(data.loops(), tiling)), fault_(fault) {}
+  std::int64_t tiles() const override { return std::ssize(boxes_); }
+  Tile tile(std::int64_t index) const override { return {box(index), {}, {}}; }
+  Stats count(const TimeSink& sink) const override {
+    Stats total;
+    for (std::int64_t i = 0; i < tiles(); ++i) {
+      const TileResult tile = count_tile(i);
+      total += tile.stats;
+      TileTimes times;
+      times.add(tile.stats.cycles + (fault_ == Fault::time && i == 7), tile.loads, tile.stores);
+      if (sink) sink(times);
     }
+    if (fault_ == Fault::total) ++total.actions[0];
+    return total;
+  }
+  TileResult count_tile(std::int64_t index) const override {
+    TileResult result;
+    result.stats.cycles = box(index).pixels() * (box(index).in1 - box(index).in0);
+    result.stats.actions = {box(index).out0, box(index).in0};
+    result.loads.push_back({Stream::neurons, 0, box(index).pixels()});
     return result;
   }
-  using Machine::count;
-  std::vector<TileResult> count(const Program&, std::size_t, const LayerData&,
-                                std::span<const Tile> tiles) const override {
-    std::vector<TileResult> results;
-    for (const Tile& tile : tiles) results.push_back(result_of(tile.box));
-    return results;
-  }
-  ClockedTile clock(const Program&, std::size_t, const Tile& tile,
-                    const LayerData& data) const override {
-    ClockedTile clocked{result_of(tile.box), plain_sums(data, tile.box)};
-    if (wrong_cycles) ++clocked.result.stats.cycles;
-    if (wrong_action) ++clocked.result.stats.actions[1];
-    if (wrong_load) clocked.result.loads[0].address += 64;
-    if (wrong_sum && tile.box.in0 == 16) clocked.sums[3] += 1 << 20;
+  ClockedTile clock(std::int64_t index) const override {
+    ClockedTile clocked{count_tile(index), plain_sums(data_, box(index))};
+    if (fault_ == Fault::cycles) ++clocked.result.stats.cycles;
+    if (fault_ == Fault::action) ++clocked.result.stats.actions[1];
+    if (fault_ == Fault::load) clocked.result.loads[0].address += 64;
+    if (fault_ == Fault::sum && box(index).in0 == 16) clocked.sums[3] += 1 << 20;
     return clocked;
   }
-  bool wrong_cycles = false, wrong_action = false, wrong_load = false, wrong_sum = false;
 
  private:
-  static TileResult result_of(const map::TileBox& box) {
-    TileResult result;
-    result.stats.cycles = box.pixels() * (box.in1 - box.in0);
-    result.stats.actions = {box.out0, box.in0};
-    result.loads.push_back({Stream::neurons, 0, box.pixels()});
-    return result;
+  const map::TileBox& box(std::int64_t index) const {
+    return boxes_[static_cast<std::size_t>(index)];
   }
+  const LayerData& data_;
+  std::vector<map::TileBox> boxes_;
+  Fault fault_;
 };
+using Fault = FakeRun::Fault;
 
 /// A 3x3 convolution with a post per channel, its operands and expected results.
 class Check : public ::testing::Test {
@@ -83,10 +90,6 @@ class Check : public ::testing::Test {
     g.fixed = post;
     chain_.gconvs.push_back(g);
     fill_outputs(post);
-    LayerCode code;
-    code.loops = map::loops_of(chain_, chain_.gconvs[0]);
-    code.tiling = {map::Order::neuron_reuse, 16, 16, {1, 4, 4}, false, false};
-    program_.layers.push_back(code);
   }
 
   void add(const std::string& name, std::int64_t elements, Random& random, bool constant) {
@@ -121,18 +124,16 @@ class Check : public ::testing::Test {
     }
   }
 
-  CheckResult run(CheckOptions options) const {
-    LayerData data(chain_, chain_.gconvs[0], program_.layers[0].loops);
+  CheckResult run(CheckOptions options, Fault fault = Fault::none) const {
+    LayerData data(chain_, chain_.gconvs[0], map::loops_of(chain_, chain_.gconvs[0]));
     data.set_activations(
         [&](const std::string& name) -> const Tensor& { return values_.at(name); });
-    return check_layer(machine_, program_, 0, data, machine_.tiles(program_, 0),
-                       machine_.count(program_, 0, data), options);
+    const map::Tiling tiling{map::Order::neuron_reuse, 16, 16, {1, 4, 4}, false, false};
+    return check_layer(FakeRun(data, tiling, fault), data, options);
   }
 
   gconv::Chain chain_;
   std::map<std::string, Tensor> values_;
-  Program program_;
-  FakeMachine machine_;
 };
 
 constexpr std::int64_t kAll = kHeight * kWidth * kOuts * kIns * 9;
@@ -159,27 +160,31 @@ TEST_F(Check, SampleStaysWithinItsBudget) {
 }
 
 TEST_F(Check, FindsCountsThatDiffer) {
-  machine_.wrong_cycles = true;
-  CheckResult result = run({CheckMode::full, 1, 0});
+  const CheckResult result = run({CheckMode::full, 1, 0}, Fault::cycles);
   EXPECT_EQ(result.differences, 24);
   ASSERT_EQ(result.first.size(), 10U);
   EXPECT_EQ(to_string(result.first[0]), "conv, tile 0: cycles should be 256, is 257");
-  machine_.wrong_cycles = false;
-  machine_.wrong_action = true;
-  EXPECT_EQ(run({CheckMode::full, 1, 0}).first[0].what, "action 1");
-  machine_.wrong_action = false;
-  machine_.wrong_load = true;
-  EXPECT_EQ(run({CheckMode::full, 1, 0}).differences, 24);
+  EXPECT_EQ(run({CheckMode::full, 1, 0}, Fault::action).first[0].what, "action 1");
+  EXPECT_EQ(run({CheckMode::full, 1, 0}, Fault::load).differences, 24);
+}
+
+TEST_F(Check, FindsTotalsThatAreNotTheTiles) {
+  const CheckResult total = run({CheckMode::full, 1, 0}, Fault::total);
+  ASSERT_EQ(total.differences, 1);
+  EXPECT_EQ(total.first[0].what, "action 0");
+  const CheckResult time = run({CheckMode::full, 1, 0}, Fault::time);
+  ASSERT_EQ(time.differences, 1);
+  EXPECT_EQ(time.first[0].tile, 7);
+  EXPECT_EQ(time.first[0].what, "cycles on the timeline");
 }
 
 TEST_F(Check, FindsWrongValues) {
-  machine_.wrong_sum = true;
-  const CheckResult result = run({CheckMode::full, 1, 0});
+  const CheckResult result = run({CheckMode::full, 1, 0}, Fault::sum);
   EXPECT_EQ(result.differences, 8);  // One result in each of 4 x 2 blocks.
   EXPECT_EQ(result.first[0].what, "result at pixel (0, 0, 0), output 3");
   std::int64_t found = 0;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    found += run({CheckMode::sample, seed, 1}).differences;
+    found += run({CheckMode::sample, seed, 1}, Fault::sum).differences;
   }
   EXPECT_GT(found, 0);
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "sim/bits.h"
+#include "sim/effectual.h"
 
 namespace syncopate::sim {
 namespace {
@@ -126,7 +127,8 @@ LayerData::LayerData(const gconv::Chain& chain, const gconv::GConv& gconv, const
       gconv_(gconv),
       normalized_(map::normalize(chain, gconv)),
       weights_once_(std::make_unique<std::once_flag>()),
-      input_bits_once_(std::make_unique<std::once_flag>()) {
+      input_bits_once_(std::make_unique<std::once_flag>()),
+      effectual_once_(std::make_unique<std::once_flag>()) {
   if (normalized_.loops != loops) {
     fail("the program's loops for '{}' are not the network's: it was compiled for another network",
          gconv.name);
@@ -150,6 +152,7 @@ void LayerData::set_activations(const Reader& read) {
   second_ = load(normalized_.second);
   output_ = load(normalized_.output);
   input_bits_once_ = std::make_unique<std::once_flag>();
+  effectual_once_ = std::make_unique<std::once_flag>();
 }
 
 std::span<const std::int16_t> LayerData::weights() const {
@@ -168,6 +171,11 @@ const BitPlane& LayerData::input_bits() const {
     input_bits_ = plane_of(input(), channels);
   });
   return input_bits_;
+}
+
+std::int64_t LayerData::effectual_pairs() const {
+  std::call_once(*effectual_once_, [this] { effectual_pairs_ = count_effectual(*this); });
+  return effectual_pairs_;
 }
 
 const BitPlane& LayerData::weight_bits() const {

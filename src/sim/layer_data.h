@@ -71,6 +71,9 @@ class LayerData {
   /// Non-zero mask of the weights: one row per (group, out, kt, kh, kw), one bit per input channel.
   /// That of weights_of(chain, gconv, loops), which compilers share. InternalError without weights.
   const BitPlane& weight_bits() const;
+  /// Pairs of a non-zero neuron and a non-zero weight in a whole convolution: the same on every
+  /// machine, so counted once for all of them, on first use.
+  std::int64_t effectual_pairs() const;
 
  private:
   const gconv::Chain& chain_;
@@ -80,7 +83,8 @@ class LayerData {
   std::shared_ptr<const Weights> constant_;  ///< Null without constant weights.
   mutable Operand weights_;
   mutable BitPlane input_bits_;
-  mutable std::unique_ptr<std::once_flag> weights_once_, input_bits_once_;
+  mutable std::int64_t effectual_pairs_ = 0;
+  mutable std::unique_ptr<std::once_flag> weights_once_, input_bits_once_, effectual_once_;
 };
 
 }  // namespace syncopate::sim

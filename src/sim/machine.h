@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -25,27 +27,58 @@ struct ClockedTile {
   std::vector<std::int64_t> sums;  ///< Of this tile's input block alone.
 };
 
-/// An accelerator ready to execute programs. The two engines must agree in every count of every
-/// tile.
+/// Consecutive tiles as the timeline needs them: how long each computes and what it moves (true
+/// sizes). Compact, because a layer can have hundreds of thousands.
+struct TileTimes {
+  struct Tile {
+    std::int64_t cycles = 0;
+    std::uint32_t loads = 0, stores = 0;  ///< Numbers of transfers.
+  };
+  std::vector<Tile> tiles;
+  std::vector<Transfer> transfers;  ///< Tile after tile, loads before stores.
+
+  void clear() {
+    tiles.clear();
+    transfers.clear();
+  }
+  void add(std::int64_t cycles, std::span<const Transfer> loads, std::span<const Transfer> stores) {
+    tiles.push_back({cycles, static_cast<std::uint32_t>(loads.size()),
+                     static_cast<std::uint32_t>(stores.size())});
+    transfers.insert(transfers.end(), loads.begin(), loads.end());
+    transfers.insert(transfers.end(), stores.begin(), stores.end());
+  }
+};
+/// Takes a layer's tiles in execution order, piece by piece; never called concurrently.
+using TimeSink = std::function<void(const TileTimes& tiles)>;
+
+/// One layer of a program on its operands, both engines. They must agree in every count of every
+/// tile. Thread-safe; program and data must outlive it, and the data's activations may be set anew
+/// between calls.
+class LayerRun {
+ public:
+  virtual ~LayerRun() = default;
+  /// Number of tiles.
+  virtual std::int64_t tiles() const = 0;
+  /// A tile by its place in the execution order; transfers have the program's (dense) sizes.
+  virtual Tile tile(std::int64_t index) const = 0;
+  /// Counting engine: exact totals of all tiles from operand masks, in parallel. Hands the tiles'
+  /// times to `sink`, if there is one, while it works.
+  virtual Stats count(const TimeSink& sink) const = 0;
+  /// Counting engine: one tile in full. The tiles' statistics add up to what count() returns, and
+  /// their cycles and transfers are what it hands out.
+  virtual TileResult count_tile(std::int64_t index) const = 0;
+  /// Clocked engine: one tile, cycle by cycle, real values, weights decoded from the program's
+  /// image.
+  virtual ClockedTile clock(std::int64_t index) const = 0;
+};
+
+/// An accelerator ready to execute programs.
 class Machine {
  public:
   virtual ~Machine() = default;
-  /// Decodes a layer's instructions into tiles in execution order.
-  virtual std::vector<Tile> tiles(const Program& program, std::size_t layer) const = 0;
-  /// Counting engine: exact results of all tiles of a layer from operand masks, in parallel.
-  /// `tiles` are those of the layer, all of them, in execution order.
-  virtual std::vector<TileResult> count(const Program& program, std::size_t layer,
-                                        const LayerData& data,
-                                        std::span<const Tile> tiles) const = 0;
-  /// The same, for one who does not need the tiles otherwise.
-  std::vector<TileResult> count(const Program& program, std::size_t layer,
-                                const LayerData& data) const {
-    return count(program, layer, data, tiles(program, layer));
-  }
-  /// Clocked engine: one tile, cycle by cycle, real values, weights decoded from the program's
-  /// image.
-  virtual ClockedTile clock(const Program& program, std::size_t layer, const Tile& tile,
-                            const LayerData& data) const = 0;
+  /// Decodes a layer's code and prepares both engines.
+  virtual std::unique_ptr<LayerRun> open(const Program& program, std::size_t layer,
+                                         const LayerData& data) const = 0;
 };
 
 }  // namespace syncopate::sim

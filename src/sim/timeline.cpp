@@ -1,67 +1,77 @@
 #include "sim/timeline.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
 
 namespace syncopate::sim {
-namespace {
-
-/// The DMA engine: serves transfers one after another and knows when it was busy.
-class Dma {
- public:
-  Dma(Memory& memory, std::int64_t now) : memory_(memory), free_(now) {}
-
-  /// Moves all transfers, the first no earlier than `earliest`; returns when the last is done.
-  std::int64_t move(std::span<const Transfer> transfers, std::int64_t earliest, bool write) {
-    std::int64_t done = earliest;
-    for (const Transfer& transfer : transfers) {
-      if (transfer.bytes == 0) continue;
-      const std::int64_t begin = std::max(free_, earliest);
-      done = std::max(done, memory_.serve(earliest, transfer, write));
-      busy_ += std::max<std::int64_t>(0, done - begin);
-      free_ = std::max(free_, done);
-    }
-    return done;
-  }
-  std::int64_t busy() const { return busy_; }
-
- private:
-  Memory& memory_;
-  std::int64_t free_;
-  std::int64_t busy_ = 0;
-};
-
-}  // namespace
 
 Timeline::Timeline(const arch::Spec& spec, Memory& memory) : spec_(spec), memory_(memory) {}
 
-LayerTime Timeline::add_layer(std::span<const TileResult> tiles) {
-  LayerTime layer;
-  layer.begin = now_;
-  Dma dma(memory_, now_);
-  // When tiles t-1 and t-2 had computed; when the last two blocks of outputs were stored.
-  std::array<std::int64_t, 2> computed{now_, now_}, stored{now_, now_};
-  std::int64_t loaded = tiles.empty() ? now_ : dma.move(tiles[0].loads, now_, false);
-  for (std::size_t t = 0; t < tiles.size(); ++t) {
-    const TileResult& tile = tiles[t];
-    verify(tile.stats, spec_.multipliers(), "tile");
-    if (tile.stats[Cause::memory] != 0) broken("a tile waited for memory on its own");
-    const std::int64_t ready = loaded;
-    if (t + 1 < tiles.size()) loaded = dma.move(tiles[t + 1].loads, computed[0], false);
-    const std::int64_t start = std::max({ready, computed[0], stored[1]});
-    computed = {start + tile.stats.cycles, computed[0]};
-    if (!tile.stores.empty()) {
-      stored = {dma.move(tile.stores, computed[0], true), stored[0]};
-    }
-    layer.stats += tile.stats;
+LayerTime Timeline::add_layer(const LayerRun& run) {
+  const Stats total = run.count([this](const TileTimes& tiles) { add(tiles); });
+  return end_layer(total);
+}
+
+std::int64_t Timeline::move(std::span<const Transfer> transfers, std::int64_t earliest,
+                            bool write) {
+  std::int64_t done = earliest;
+  for (const Transfer& transfer : transfers) {
+    if (transfer.bytes == 0) continue;
+    const std::int64_t begin = std::max(dma_free_, earliest);
+    done = std::max(done, memory_.serve(earliest, transfer, write));
+    dma_busy_ += std::max<std::int64_t>(0, done - begin);
+    dma_free_ = std::max(dma_free_, done);
   }
-  now_ = layer.end = std::max(computed[0], stored[0]);
-  layer.compute_cycles = layer.stats.cycles;
-  layer.memory_cycles = dma.busy();
+  return done;
+}
+
+/// The pending tile computes and stores. Its successor's loads have been issued: they go first.
+void Timeline::compute_pending() {
+  const std::int64_t start = std::max({pending_ready_, computed_[0], stored_[1]});
+  computed_ = {start + pending_cycles_, computed_[0]};
+  compute_cycles_ += pending_cycles_;
+  if (!pending_stores_.empty()) {
+    stored_ = {move(pending_stores_, computed_[0], true), stored_[0]};
+  }
+}
+
+void Timeline::add(const TileTimes& tiles) {
+  const Transfer* at = tiles.transfers.data();
+  for (const TileTimes::Tile& tile : tiles.tiles) {
+    if (!pending_) computed_ = stored_ = {now_, now_};
+    if (!pending_) dma_free_ = now_;
+    const std::int64_t ready = move({at, tile.loads}, computed_[0], false);
+    if (pending_) compute_pending();
+    at += tile.loads;
+    pending_ = true;
+    pending_ready_ = ready;
+    pending_cycles_ = tile.cycles;
+    pending_stores_.assign(at, at + tile.stores);
+    at += tile.stores;
+  }
+}
+
+LayerTime Timeline::end_layer(const Stats& total) {
+  verify(total, spec_.multipliers(), "layer");
+  if (total[Cause::memory] != 0) broken("a tile waited for memory on its own");
+  LayerTime layer;
+  layer.begin = layer.end = now_;
+  if (pending_) {
+    compute_pending();
+    layer.end = std::max(computed_[0], stored_[0]);
+  }
+  if (compute_cycles_ != total.cycles) {
+    broken("tiles of {} cycles in a layer of {}", compute_cycles_, total.cycles);
+  }
+  layer.stats = total;
+  layer.compute_cycles = compute_cycles_;
+  layer.memory_cycles = dma_busy_;
   layer.stats.cycles = layer.end - layer.begin;
-  layer.stats[Cause::memory] = spec_.multipliers() * (layer.stats.cycles - layer.compute_cycles);
+  layer.stats[Cause::memory] = spec_.multipliers() * (layer.stats.cycles - compute_cycles_);
+  now_ = layer.end;
+  pending_ = false;
+  dma_busy_ = compute_cycles_ = 0;
   return layer;
 }
 

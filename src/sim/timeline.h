@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -25,15 +26,31 @@ struct LayerTime {
 class Timeline {
  public:
   Timeline(const arch::Spec& spec, Memory& memory);
-  /// Adds a layer; returns its share. InternalError when a tile's statistics break a law (see
-  /// verify in sim/stats.h) or claim to have waited for memory.
-  LayerTime add_layer(std::span<const TileResult> tiles);
+  /// Counts a layer and plays its tiles while they are counted; returns its share. InternalError
+  /// when the totals break a law (see verify in sim/stats.h) or claim to have waited for memory.
+  LayerTime add_layer(const LayerRun& run);
+
+  /// The same in steps: a layer's tiles in execution order, in pieces of any size, then its totals.
+  void add(const TileTimes& tiles);
+  LayerTime end_layer(const Stats& total);
   std::int64_t now() const { return now_; }
 
  private:
+  /// Moves transfers, the first no earlier than `earliest`; returns when the last is done.
+  std::int64_t move(std::span<const Transfer> transfers, std::int64_t earliest, bool write);
+  void compute_pending();
+
   const arch::Spec& spec_;
   Memory& memory_;
-  std::int64_t now_ = 0;
+  std::int64_t now_ = 0;  ///< End of the last layer.
+  // The layer being played.
+  std::int64_t dma_free_ = 0, dma_busy_ = 0, compute_cycles_ = 0;
+  /// When the last two tiles had computed, and the last two blocks of outputs were stored.
+  std::array<std::int64_t, 2> computed_{}, stored_{};
+  /// The last tile seen: its loads are under way, its computation waits for the next one's loads.
+  bool pending_ = false;
+  std::int64_t pending_ready_ = 0, pending_cycles_ = 0;
+  std::vector<Transfer> pending_stores_;
 };
 
 }  // namespace syncopate::sim

@@ -39,11 +39,27 @@ TileResult tile(std::int64_t cycles, std::int64_t load, std::int64_t store) {
   return result;
 }
 
-std::int64_t play(const std::vector<TileResult>& tiles, std::int64_t rate) {
+/// Adds a layer in pieces of `piece` tiles.
+LayerTime add(Timeline& timeline, const std::vector<TileResult>& tiles, std::size_t piece) {
+  Stats total;
+  TileTimes times;
+  for (const TileResult& one : tiles) {
+    total += one.stats;
+    times.add(one.stats.cycles, one.loads, one.stores);
+    if (times.tiles.size() < piece) continue;
+    timeline.add(times);
+    times.clear();
+  }
+  timeline.add(times);
+  return timeline.end_layer(total);
+}
+
+std::int64_t play(const std::vector<TileResult>& tiles, std::int64_t rate,
+                  std::size_t piece = 100) {
   FakeMemory memory(rate);
   const arch::Spec machine = spec();
   Timeline timeline(machine, memory);
-  return timeline.add_layer(tiles).stats.cycles;
+  return add(timeline, tiles, piece).stats.cycles;
 }
 
 TEST(Timeline, KnownExamples) {
@@ -65,8 +81,8 @@ TEST(Timeline, ThirdOutputBlockWaitsForTheFirstStore) {
   FakeMemory memory(1);
   const arch::Spec machine = spec();
   Timeline timeline(machine, memory);
-  const LayerTime layer = timeline.add_layer(
-      std::vector<TileResult>{tile(1, 0, 20), tile(1, 0, 20), tile(50, 0, 0), tile(1, 0, 1)});
+  const LayerTime layer =
+      add(timeline, {tile(1, 0, 20), tile(1, 0, 20), tile(50, 0, 0), tile(1, 0, 1)}, 2);
   EXPECT_EQ(layer.end, 21 + 50 + 1 + 1);
 }
 
@@ -89,7 +105,7 @@ TEST(Timeline, BoundsAndConservation) {
           for (const Transfer& transfer : list) moved += (transfer.bytes + rate - 1) / rate;
         }
       }
-      const LayerTime layer = timeline.add_layer(tiles);
+      const LayerTime layer = add(timeline, tiles, 100);
       EXPECT_EQ(layer.begin, previous_end);
       EXPECT_EQ(layer.end - layer.begin, layer.stats.cycles);
       EXPECT_EQ(layer.compute_cycles, compute);
@@ -100,21 +116,32 @@ TEST(Timeline, BoundsAndConservation) {
       EXPECT_NO_THROW(verify(layer.stats, machine.multipliers(), "layer"));
       EXPECT_EQ(play(tiles, 0), compute);
       EXPECT_LE(play(tiles, rate + 1), play(tiles, rate));
+      EXPECT_EQ(play(tiles, rate, 1), play(tiles, rate));
+      EXPECT_EQ(play(tiles, rate, 3), play(tiles, rate));
       previous_end = layer.end;
     }
     EXPECT_EQ(timeline.now(), previous_end);
   }
 }
 
-TEST(Timeline, RefusesTilesThatBreakTheLaws) {
-  FakeMemory memory(1);
+TEST(Timeline, RefusesTotalsThatBreakTheLaws) {
   const arch::Spec machine = spec();
-  Timeline timeline(machine, memory);
-  std::vector<TileResult> tiles = {tile(10, 0, 0)};
-  tiles[0].stats[Cause::work] -= 1;
-  EXPECT_THROW(timeline.add_layer(tiles), InternalError);
-  tiles[0].stats[Cause::memory] += 1;
-  EXPECT_THROW(timeline.add_layer(tiles), InternalError);
+  const auto end = [&](const Stats& total) {
+    FakeMemory memory(1);
+    Timeline timeline(machine, memory);
+    TileTimes times;
+    times.add(10, {}, {});
+    timeline.add(times);
+    timeline.end_layer(total);
+  };
+  const Stats right = tile(10, 0, 0).stats;
+  EXPECT_NO_THROW(end(right));
+  EXPECT_THROW(end(tile(11, 0, 0).stats), InternalError);
+  Stats wrong = right;
+  wrong[Cause::work] -= 1;
+  EXPECT_THROW(end(wrong), InternalError);
+  wrong[Cause::memory] += 1;
+  EXPECT_THROW(end(wrong), InternalError);
 }
 
 }  // namespace

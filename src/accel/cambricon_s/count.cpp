@@ -46,7 +46,7 @@ SYNCOPATE_MULTIVERSION GroupCost add_up(const std::vector<std::int32_t>& found,
   return {selected, issuing, cycles};
 }
 
-class Counter {
+class Counter : public array::ConvCounter {
  public:
   Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
       : config_(config), layer_(layer), weights_(data, layer.tiling, config.lanes), layout_(layer) {
@@ -59,8 +59,8 @@ class Counter {
     for (std::int64_t e = 0; e < weights_.entries(); ++e) build(e);
   }
 
-  std::int64_t words() const { return weights_.words(); }
-  void count(const array::PixelMasks& neurons, const map::TileBox& box, sim::Stats& stats) const;
+  void count(const map::TileBox& box, const array::PixelMasks& neurons,
+             sim::Stats& stats) const override;
 
  private:
   void build(std::int64_t entry);
@@ -146,6 +146,7 @@ void Counter::book(const GroupCost& cost, const SharedIndex& index, std::int64_t
   const std::int64_t issued = cost.selected * present;
   stats.cycles += cost.cycles;
   stats.pairs_issued += issued;
+  stats[sim::Cause::work] += issued;
   stats[sim::Cause::underfill] += cost.issuing * multipliers - issued;
   stats[sim::Cause::index] += (cost.cycles - cost.issuing) * multipliers;
   const StepReads reads = layout_.reads(box, index.total);
@@ -159,21 +160,16 @@ void Counter::book(const GroupCost& cost, const SharedIndex& index, std::int64_t
   if (layer_.table_bytes > 0) tally(stats, Act::lookup, pixels * present * index.total);
 }
 
-void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
+void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
                     sim::Stats& stats) const {
   const std::int64_t positions = layer_.loops.kernel_size() * (box.in1 - box.in0);
-  std::int64_t effectual = 0;
   for (std::int64_t out = box.out0; out < box.out1; out += config_.lanes) {
     const std::int64_t entry = weights_.entry(box.group, out, box.in0);
     const SharedIndex& index = index_[static_cast<std::size_t>(entry)];
     const GroupCost cost =
         config_.fifo ? fifo(neurons, index, positions) : window(neurons, index, positions);
-    effectual += neurons.effectual(weights_.lane_counts(entry));
     book(cost, index, std::min(config_.lanes, box.out1 - out), box, positions, stats);
   }
-  stats.pairs_effectual = effectual;
-  stats[sim::Cause::work] = effectual;
-  stats[sim::Cause::bubble] = stats.pairs_issued - effectual;
 }
 
 }  // namespace
@@ -188,16 +184,9 @@ StepReads SynapseLayout::reads(const map::TileBox& box, std::int64_t marked) con
           ceil_div(marked * bits, kRowBits)};
 }
 
-void Engine::count(const sim::LayerData& data, const array::DecodedLayer& layer,
-                   std::span<const sim::Tile> tiles, std::span<sim::TileResult> results) const {
-  const Counter counter(config_, data, layer);
-  array::for_each_operand_block(
-      data, layer.tiling, tiles, counter.words(),
-      [&](const array::PixelMasks& neurons, std::span<const std::uint32_t> block) {
-        for (const std::uint32_t i : block) {
-          counter.count(neurons, tiles[i].box, results[i].stats);
-        }
-      });
+std::unique_ptr<array::ConvCounter> Engine::counter(const sim::LayerData& data,
+                                                    const array::DecodedLayer& layer) const {
+  return std::make_unique<Counter>(config_, data, layer);
 }
 
 }  // namespace syncopate::accel::cambricon_s

@@ -29,12 +29,8 @@ arch::Spec make_spec(Settings settings) {
 sim::Stats run(const TestLayer& layer, const Settings& settings = {}) {
   const arch::Spec spec = make_spec(settings);
   const sim::Program program = accelerator.compile(layer.chain(), spec);
-  sim::Stats total;
-  total.actions.assign(spec.actions.size(), 0);
-  for (const auto& tile : accelerator.machine(spec)->count(program, 0, layer.data())) {
-    total += tile.stats;
-  }
-  return total;
+  const auto machine = accelerator.machine(spec);
+  return machine->open(program, 0, layer.data())->count({});
 }
 
 LayerSpec fully_connected(std::int64_t outs, std::int64_t ins, double weights, double neurons) {

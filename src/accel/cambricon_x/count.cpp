@@ -35,7 +35,7 @@ struct GroupWork {
   std::int64_t synapse_rows = 0;  ///< SB rows read in a step, all lanes; as many index rows.
 };
 
-class Counter {
+class Counter : public array::ConvCounter {
  public:
   Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
       : config_(config),
@@ -45,8 +45,9 @@ class Counter {
                  [this](std::int64_t entry, std::span<const std::uint64_t> rows,
                         std::int64_t words) { measure(entry, rows, words); }) {}
 
-  std::int64_t words() const { return weights_.words(); }
-  void count(const array::PixelMasks& neurons, const map::TileBox& box, sim::Stats& stats) const;
+  void count(const map::TileBox& box, const array::PixelMasks& neurons,
+             sim::Stats& stats) const override;
+  bool uses_neurons() const override { return false; }
 
  private:
   std::size_t entries(const sim::LayerData& data, const array::DecodedLayer& layer) const {
@@ -161,22 +162,20 @@ void Counter::book_waiting(const map::TileBox& box, sim::Stats& stats) const {
     busy += box.pixels() * work.all_beats;
   }
   const std::int64_t waiting = config_.lanes * makespan - busy - absent;
-  stats.cycles = makespan;
+  stats.cycles += makespan;
   stats[sim::Cause::imbalance] += waiting * config_.width;
   stats[sim::Cause::underfill] += absent * config_.width;
 }
 
-void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
-                    sim::Stats& stats) const {
+void Counter::count(const map::TileBox& box, const array::PixelMasks&, sim::Stats& stats) const {
   const std::int64_t pixels = box.pixels(), width = config_.width;
   book_waiting(box, stats);
-  std::int64_t effectual = 0;
   for (std::int64_t out = box.out0; out < box.out1; out += config_.lanes) {
     const std::int64_t entry = weights_.entry(box.group, out, box.in0);
     const GroupWork& work = group(box, out);
-    effectual += neurons.effectual(weights_.lane_counts(entry));
     const std::int64_t fillers = work.sum.slots - work.sum.pairs;
     stats.pairs_issued += pixels * work.sum.pairs;
+    stats[sim::Cause::work] += pixels * work.sum.pairs;
     stats[sim::Cause::underfill] += pixels * (work.sum.issuing * width - work.sum.slots);
     stats[sim::Cause::index] += pixels * ((work.all_beats - work.sum.issuing) * width + fillers);
     tally(stats, Act::multiply, pixels * work.sum.slots);
@@ -187,23 +186,13 @@ void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
     tally(stats, Act::select, pixels * work.present * positions(entry));
     tally(stats, Act::pick, pixels * work.sum.pairs);
   }
-  stats.pairs_effectual = effectual;
-  stats[sim::Cause::work] = effectual;
-  stats[sim::Cause::bubble] = stats.pairs_issued - effectual;
 }
 
 }  // namespace
 
-void Engine::count(const sim::LayerData& data, const array::DecodedLayer& layer,
-                   std::span<const sim::Tile> tiles, std::span<sim::TileResult> results) const {
-  const Counter counter(config_, data, layer);
-  array::for_each_operand_block(
-      data, layer.tiling, tiles, counter.words(),
-      [&](const array::PixelMasks& neurons, std::span<const std::uint32_t> block) {
-        for (const std::uint32_t i : block) {
-          counter.count(neurons, tiles[i].box, results[i].stats);
-        }
-      });
+std::unique_ptr<array::ConvCounter> Engine::counter(const sim::LayerData& data,
+                                                    const array::DecodedLayer& layer) const {
+  return std::make_unique<Counter>(config_, data, layer);
 }
 
 }  // namespace syncopate::accel::cambricon_x

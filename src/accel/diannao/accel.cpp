@@ -20,7 +20,9 @@ std::unique_ptr<sim::Machine> machine(const arch::Spec& spec) {
       spec, traits, std::make_unique<Engine>(spec.lanes, spec.multipliers_per_lane));
 }
 
-std::string disassemble(const sim::Program& program) { return array::disassemble(isa(), program); }
+std::string disassemble(const sim::Program& program, bool tiles) {
+  return array::disassemble(isa(), program, tiles);
+}
 
 }  // namespace
 

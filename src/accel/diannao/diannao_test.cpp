@@ -24,12 +24,8 @@ sim::Stats run(const LayerSpec& layer_spec) {
   params.set("fill_cycles", "0");
   const arch::Spec spec = accelerator.spec(params);
   const sim::Program program = accelerator.compile(layer.chain(), spec);
-  sim::Stats total;
-  total.actions.assign(spec.actions.size(), 0);
-  for (const auto& tile : accelerator.machine(spec)->count(program, 0, layer.data())) {
-    total += tile.stats;
-  }
-  return total;
+  const auto machine = accelerator.machine(spec);
+  return machine->open(program, 0, layer.data())->count({});
 }
 
 LayerSpec square(std::int64_t outs, std::int64_t ins, std::int64_t size, std::int64_t kernel) {
@@ -93,11 +89,8 @@ TEST(DianNao, FillIsChargedOncePerLayer) {
     params.set("fill_cycles", fill);
     const arch::Spec spec = accelerator.spec(params);
     const sim::Program program = accelerator.compile(layer.chain(), spec);
-    std::int64_t total = 0;
-    for (const auto& tile : accelerator.machine(spec)->count(program, 0, layer.data())) {
-      total += tile.stats.cycles;
-    }
-    return total;
+    const auto machine = accelerator.machine(spec);
+    return machine->open(program, 0, layer.data())->count({}).cycles;
   };
   EXPECT_EQ(cycles("11"), cycles("0") + 11);
 }

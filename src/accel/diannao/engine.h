@@ -13,8 +13,8 @@ class Engine : public array::ConvEngine {
  public:
   Engine(std::int64_t lanes, std::int64_t multipliers_per_lane)
       : lanes_(lanes), width_(multipliers_per_lane) {}
-  void count(const sim::LayerData& data, const array::DecodedLayer& layer,
-             std::span<const sim::Tile> tiles, std::span<sim::TileResult> results) const override;
+  std::unique_ptr<array::ConvCounter> counter(const sim::LayerData& data,
+                                              const array::DecodedLayer& layer) const override;
   void clock(const array::ConvTile& tile, sim::Stats& stats,
              std::span<std::int64_t> sums) const override;
 
