@@ -10,15 +10,16 @@
 namespace syncopate::array {
 
 /// What an array machine's parts do, in the order of Spec::actions. A machine without an index
-/// lists only the actions before index_read.
+/// lists only the actions before index_read, one without an encoder those before encode, and so on;
+/// actions of its own follow.
 enum class Act : std::uint8_t {
   multiply,
   add,            ///< Adder trees, accumulators, comparators of pooling.
-  neuron_read,    ///< One row of NBin: one neuron per multiplier of a lane.
+  neuron_read,    ///< One row of NBin: one neuron per multiplier of a lane, mostly.
   neuron_write,   ///< Likewise.
   synapse_read,   ///< One row of a lane's SB.
   synapse_write,  ///< Likewise.
-  sum_read,       ///< One row of NBout: one 32-bit partial sum per lane.
+  sum_read,       ///< One row of NBout: one 32-bit partial sum per lane, mostly.
   sum_write,      ///< Likewise.
   dram_read,      ///< Bits.
   dram_write,     ///< Bits.
@@ -42,6 +43,9 @@ struct ActionShape {
   std::int64_t neuron_bytes = 0;    ///< NBin.
   std::int64_t synapse_bytes = 0;   ///< SB of one lane.
   std::int64_t sum_bytes = 0;       ///< NBout.
+  std::int64_t neuron_row = 0;      ///< Neurons in a row of NBin; 0: one per multiplier of a lane.
+  std::int64_t synapse_row = 0;     ///< Synapses in a row of SB; 0: likewise.
+  std::int64_t sum_row = 0;         ///< Partial sums in a row of NBout; 0: one per lane.
   std::int64_t index_bytes = 0;     ///< Index memory; 0 without.
   std::int64_t index_row_bits = 0;  ///< Width of one access to it.
   bool encoder = false;             ///< Compresses output neurons; needs an index memory.
@@ -57,6 +61,10 @@ std::vector<arch::Action> array_actions(const ActionShape& shape);
 
 inline void tally(sim::Stats& stats, Act act, std::int64_t times) {
   stats.actions[static_cast<std::size_t>(act)] += times;
+}
+/// An action of the machine's own, by its place in Spec::actions.
+inline void tally(sim::Stats& stats, std::size_t own, std::int64_t times) {
+  stats.actions[own] += times;
 }
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 

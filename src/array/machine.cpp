@@ -34,37 +34,37 @@ std::int64_t walk_nonzero(const NeuronMap& map, std::span<const std::int16_t> va
   return found;
 }
 
-/// True sizes of neurons in DRAM. The counting engine sums rectangles of a prefix table, the
-/// clocked engine walks the elements; without compression nothing needs to be known.
+/// True sizes of neurons in DRAM, where they vary. The counting engine sums rectangles of a prefix
+/// table, the clocked engine walks the elements.
 class Sizes {
  public:
-  Sizes(const sim::LayerData& data, bool bitmap, bool prefix) : data_(data), bitmap_(bitmap) {
-    if (!bitmap || !prefix) return;
+  Sizes(const sim::LayerData& data, const NeuronFormat& format, bool prefix)
+      : data_(data), format_(format) {
+    if (!format.varies() || !prefix) return;
     const map::Loops& loops = data.loops();
-    input_.emplace(NeuronMap::input(loops), data.input_bits());
-    output_.emplace(NeuronMap::output(loops), data.output());
-    if (!data.second().empty()) second_.emplace(NeuronMap::output(loops), data.second());
+    input_.emplace(NeuronMap::input(loops, format), data.input_bits());
+    output_.emplace(NeuronMap::output(loops, format), data.output());
+    if (!data.second().empty()) second_.emplace(NeuronMap::output(loops, format), data.second());
   }
-  bool bitmap() const { return bitmap_; }
   std::int64_t input(const Piece& p) const {
-    return bytes(p, input_, NeuronMap::input(data_.loops()), data_.input());
+    return bytes(p, input_, NeuronMap::input(data_.loops(), format_), data_.input());
   }
   std::int64_t second(const Piece& p) const {
-    return bytes(p, second_, NeuronMap::output(data_.loops()), data_.second());
+    return bytes(p, second_, NeuronMap::output(data_.loops(), format_), data_.second());
   }
   std::int64_t output(const Piece& p) const {
-    return bytes(p, output_, NeuronMap::output(data_.loops()), data_.output());
+    return bytes(p, output_, NeuronMap::output(data_.loops(), format_), data_.output());
   }
 
  private:
-  static std::int64_t bytes(const Piece& piece, const std::optional<Density>& density,
-                            const NeuronMap& map, std::span<const std::int16_t> values) {
-    if (density) return density->bitmap_bytes(piece);
-    return (piece.elements() + 7) / 8 + kNeuronBytes * walk_nonzero(map, values, piece);
+  std::int64_t bytes(const Piece& piece, const std::optional<Density>& density,
+                     const NeuronMap& map, std::span<const std::int16_t> values) const {
+    return format_.bytes(piece.elements(),
+                         density ? density->nonzero(piece) : walk_nonzero(map, values, piece));
   }
 
   const sim::LayerData& data_;
-  bool bitmap_;
+  NeuronFormat format_;
   std::optional<Density> input_, second_, output_;
 };
 
@@ -75,19 +75,22 @@ void shrink(sim::Transfer& transfer, std::int64_t bytes) {
   transfer.pitch = 0;
 }
 
-void book_traffic(const sim::TileResult& result, std::int64_t row_bytes,
-                  std::int64_t index_row_bytes, sim::Stats& stats) {
+void book_traffic(const arch::Spec& spec, const sim::TileResult& result, sim::Stats& stats) {
+  const auto rows = [&](const sim::Transfer& load, Act write) {
+    const std::int64_t bits = spec.actions[static_cast<std::size_t>(write)].bits;
+    tally(stats, write, ceil_div(load.bytes * 8, bits));
+  };
   std::int64_t read = 0, written = 0;
   for (const sim::Transfer& load : result.loads) {
     read += load.bytes;
     if (load.stream == sim::Stream::neurons) stats.neuron_read_bytes += load.bytes;
     if (load.stream == sim::Stream::synapses) {
       stats.synapse_read_bytes += load.bytes;
-      tally(stats, Act::synapse_write, ceil_div(load.bytes, row_bytes));
+      rows(load, Act::synapse_write);
     }
     if (load.stream == sim::Stream::index) {
       stats.index_read_bytes += load.bytes;
-      tally(stats, Act::index_write, ceil_div(load.bytes, index_row_bytes));
+      rows(load, Act::index_write);
     }
   }
   for (const sim::Transfer& store : result.stores) written += store.bytes;
@@ -124,8 +127,8 @@ class ArrayRun : public sim::LayerRun {
   void stream_piece(std::int64_t begin, std::span<std::int64_t> cycles, const Sizes& sizes,
                     sim::Stats& stats, sim::TileTimes& times) const;
   void add_envelope(const map::TileBox& box, const Sizes& sizes, sim::TileResult& result) const;
-  void book_compressed(const map::TileBox& box, const Sizes& sizes, sim::TileResult& result) const;
-  std::int64_t row_bytes(Act act) const;
+  void book_neurons(const map::TileBox& box, const Sizes& sizes, sim::TileResult& result) const;
+  std::int64_t row_bits(Act act) const;
 
   const arch::Spec& spec_;
   const MachineTraits& traits_;
@@ -134,6 +137,7 @@ class ArrayRun : public sim::LayerRun {
   const sim::LayerData& data_;
   DecodedLayer layer_;
   TileSequence sequence_;
+  ArrayShape shape_;
   std::unique_ptr<const ConvCounter> conv_;    ///< For convolutions,
   std::unique_ptr<const PlainCounter> plain_;  ///< for all else.
 };
@@ -146,11 +150,13 @@ ArrayRun::ArrayRun(const arch::Spec& spec, const MachineTraits& traits, const Co
       image_(*program.image),
       data_(data),
       layer_(decode_layer(*traits.isa, program, layer)),
-      sequence_(layer_, *program.image) {
+      sequence_(layer_, *program.image),
+      shape_(traits.shape ? traits.shape(layer_.loops)
+                          : ArrayShape::lanes(spec.lanes, spec.multipliers())) {
   if (layer_.loops.kind == map::WorkKind::conv) {
     conv_ = engine.counter(data, layer_);
   } else {
-    plain_ = std::make_unique<PlainCounter>(PlainArray{spec_.lanes, spec_.multipliers()}, data);
+    plain_ = std::make_unique<PlainCounter>(shape_, data);
   }
 }
 
@@ -168,35 +174,41 @@ sim::TileResult ArrayRun::start(const map::TileBox& box) const {
   return result;
 }
 
-/// Gives neuron transfers their true sizes; NBin holds neurons uncompressed.
-void ArrayRun::book_compressed(const map::TileBox& box, const Sizes& sizes,
-                               sim::TileResult& result) const {
+/// Bits of one access to a memory.
+std::int64_t ArrayRun::row_bits(Act act) const {
+  return spec_.actions[static_cast<std::size_t>(act)].bits;
+}
+
+/// Writes to NBin, work of the encoder, and the true sizes of transfers that vary.
+void ArrayRun::book_neurons(const map::TileBox& box, const Sizes& sizes,
+                            sim::TileResult& result) const {
+  const NeuronFormat& format = layer_.neurons;
   const map::Loops& loops = data_.loops();
   sim::Stats& stats = result.stats;
-  const std::int64_t neuron_row = row_bytes(Act::neuron_write) / kNeuronBytes;
   thread_local std::vector<Piece> pieces;
   pieces.clear();
   if (box.load_neurons) {
-    input_pieces(loops, box, pieces);
+    input_pieces(loops, format, box, pieces);
     const bool two = loops.kind == map::WorkKind::elementwise && data_.gconv().kernel.has_value();
     for (std::size_t i = 0; i < pieces.size() * (two ? 2 : 1); ++i) {
       const Piece& piece = pieces[i % pieces.size()];
-      tally(stats, Act::neuron_write, ceil_div(piece.elements(), neuron_row));
+      tally(stats, Act::neuron_write,
+            ceil_div(piece.elements() * spec_.word_bits, row_bits(Act::neuron_write)));
+      if (format.offset_bits > 0) {
+        tally(stats, Act::index_write,
+              ceil_div(piece.elements() * format.offset_bits, row_bits(Act::index_write)));
+      }
+      if (!format.varies()) continue;
       shrink(result.loads[i], i < pieces.size() ? sizes.input(piece) : sizes.second(piece));
     }
   }
-  if (!box.last) return;
+  if (!box.last || format.dense()) return;
   pieces.clear();
-  output_pieces(loops, box, pieces);
+  output_pieces(loops, format, box, pieces);
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     tally(stats, Act::encode, pieces[i].elements());
-    shrink(result.stores[i], sizes.output(pieces[i]));
+    if (format.varies()) shrink(result.stores[i], sizes.output(pieces[i]));
   }
-}
-
-/// Bytes of one access to a memory.
-std::int64_t ArrayRun::row_bytes(Act act) const {
-  return spec_.actions[static_cast<std::size_t>(act)].bits / 8;
 }
 
 /// What is the same on all array machines: required pairs, partial sums, DMA, pipeline fill.
@@ -205,23 +217,20 @@ void ArrayRun::add_envelope(const map::TileBox& box, const Sizes& sizes,
   const map::Loops& loops = data_.loops();
   sim::Stats& stats = result.stats;
   const std::int64_t outs = box.out1 - box.out0;
-  const std::int64_t rows = box.pixels() * ceil_div(outs, spec_.lanes);
+  const std::int64_t rows = covering(shape_.sum_row, box);
   stats.pairs_required += box.pixels() * outs * (box.in1 - box.in0) * loops.kernel_size();
   tally(stats, Act::sum_write, rows);
   if (!box.first) tally(stats, Act::sum_read, rows);
   if (box.last) tally(stats, Act::sum_read, rows);  // Drained to the DMA.
-
-  if (sizes.bitmap()) {
-    book_compressed(box, sizes, result);
-  } else {
+  if (layer_.neurons.dense()) {
     for (const sim::Transfer& load : result.loads) {
       if (load.stream != sim::Stream::neurons) continue;
-      tally(stats, Act::neuron_write, ceil_div(load.bytes, row_bytes(Act::neuron_write)));
+      tally(stats, Act::neuron_write, ceil_div(load.bytes * 8, row_bits(Act::neuron_write)));
     }
+  } else {
+    book_neurons(box, sizes, result);
   }
-  const bool index = spec_.actions.size() > static_cast<std::size_t>(Act::index_write);
-  book_traffic(result, row_bytes(Act::synapse_write), index ? row_bytes(Act::index_write) : 1,
-               stats);
+  book_traffic(spec_, result, stats);
   if (first_of_layer(box)) {
     stats.cycles += traits_.fill_cycles;
     stats[sim::Cause::fill] += traits_.fill_cycles * spec_.multipliers();
@@ -301,7 +310,7 @@ void ArrayRun::stream(Totals& totals, std::span<std::int64_t> cycles,
                       const sim::TimeSink& sink) const {
   constexpr std::int64_t kPiece = 512;
   constexpr std::size_t kPieces = 8;  ///< Prepared at a time.
-  const Sizes sizes(data_, traits_.bitmap_neurons, true);
+  const Sizes sizes(data_, layer_.neurons, true);
   std::array<sim::TileTimes, kPieces> ring;
   std::int64_t next = 0;
   const auto feed = [&](tbb::flow_control& control) {
@@ -360,7 +369,7 @@ sim::TileResult ArrayRun::count_tile(std::int64_t index) const {
   } else {
     plain_->count(box, result.stats);
   }
-  add_envelope(box, Sizes(data_, traits_.bitmap_neurons, false), result);
+  add_envelope(box, Sizes(data_, layer_.neurons, false), result);
   return result;
 }
 
@@ -383,10 +392,9 @@ sim::ClockedTile ArrayRun::clock(std::int64_t index) const {
   } else {
     std::vector<std::int16_t> weights(synapses.size() / 2);
     if (!weights.empty()) std::memcpy(weights.data(), synapses.data(), synapses.size());
-    clock_plain({spec_.lanes, spec_.multipliers()}, data_, box, weights, clocked.result.stats,
-                clocked.sums);
+    clock_plain(shape_, data_, box, weights, clocked.result.stats, clocked.sums);
   }
-  add_envelope(box, Sizes(data_, traits_.bitmap_neurons, false), clocked.result);
+  add_envelope(box, Sizes(data_, layer_.neurons, false), clocked.result);
   return clocked;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "arch/isa.h"
 #include "array/masks.h"
 #include "array/patches.h"
+#include "array/plain.h"
 #include "array/program.h"
 #include "sim/machine.h"
 
@@ -35,8 +37,9 @@ class ConvCounter {
 };
 
 /// The convolution datapath, the part in which array machines differ. Both engines book cycles,
-/// causes (fill excepted), pairs and the actions of multipliers, adders, NBin and SB reads, and of
-/// the index logic; the rest is common and added by ArrayMachine.
+/// causes (the layer's fill excepted), pairs and the actions of multipliers, adders, NBin and SB
+/// reads, of the index logic and of parts of its own; the rest is common and added by ArrayMachine,
+/// which writes every partial sum once per tile.
 class ConvEngine {
  public:
   virtual ~ConvEngine() = default;
@@ -53,7 +56,8 @@ class ConvEngine {
 struct MachineTraits {
   const arch::InstructionSet* isa = nullptr;
   std::int64_t fill_cycles = 0;  ///< Pipeline stages, charged on the first tile of a layer.
-  bool bitmap_neurons = false;   ///< See CompilerTraits.
+  /// How a layer's outputs lie over the array; without it Spec::lanes output channels.
+  std::function<ArrayShape(const map::Loops& loops)> shape;
 };
 
 /// A machine of lanes that each own one output: decoding, windows and elementwise work, buffers at

@@ -23,9 +23,9 @@ void cut_lines(const NeuronMap& map, Contiguous contiguous, std::int64_t start, 
                const Piece& all, std::vector<Piece>& pieces) {
   const auto& e = map.extent;
   Piece piece = all;
-  piece.channel1 = all.channel0 + blocks * kBlock;
+  piece.channel1 = all.channel0 + blocks * map.block;
   piece.runs = blocks;
-  piece.pitch = map.plane() * kBlock;
+  piece.pitch = map.plane() * map.block;
   for (std::int64_t t = all.low[0]; t < all.high[0]; t = piece.high[0]) {
     piece.low[0] = t;
     piece.high[0] = contiguous.slices ? all.high[0] : t + 1;
@@ -35,8 +35,8 @@ void cut_lines(const NeuronMap& map, Contiguous contiguous, std::int64_t start, 
       const std::int64_t pixels = (piece.high[0] - piece.low[0]) * (piece.high[1] - piece.low[1]) *
                                   (piece.high[2] - piece.low[2]);
       piece.offset =
-          start + all.channel0 * map.plane() + ((t * e[1] + y) * e[2] + all.low[2]) * kBlock;
-      piece.run_elements = pixels * kBlock;
+          start + all.channel0 * map.plane() + ((t * e[1] + y) * e[2] + all.low[2]) * map.block;
+      piece.run_elements = pixels * map.block;
       pieces.push_back(piece);
     }
   }
@@ -44,14 +44,16 @@ void cut_lines(const NeuronMap& map, Contiguous contiguous, std::int64_t start, 
 
 }  // namespace
 
-NeuronMap NeuronMap::input(const map::Loops& loops) {
-  if (!convolves(loops)) return {loops.batch, 1, loops.groups * loops.outs, loops.in};
-  return {loops.batch, loops.groups, loops.ins, loops.in};
+NeuronMap NeuronMap::input(const map::Loops& loops, const NeuronFormat& format) {
+  if (!convolves(loops)) return {loops.batch, 1, loops.groups * loops.outs, loops.in, format.block};
+  return {loops.batch, loops.groups, loops.ins, loops.in, format.block};
 }
 
-NeuronMap NeuronMap::output(const map::Loops& loops) {
-  if (!convolves(loops)) return {loops.batch, 1, loops.groups * loops.outs, loops.out};
-  return {loops.batch, loops.groups, loops.outs, loops.out};
+NeuronMap NeuronMap::output(const map::Loops& loops, const NeuronFormat& format) {
+  if (!convolves(loops)) {
+    return {loops.batch, 1, loops.groups * loops.outs, loops.out, format.block};
+  }
+  return {loops.batch, loops.groups, loops.outs, loops.out, format.block};
 }
 
 void cut(const NeuronMap& map, std::int64_t batch, std::int64_t group, std::int64_t channel0,
@@ -69,13 +71,13 @@ void cut(const NeuronMap& map, std::int64_t batch, std::int64_t group, std::int6
   }
   const bool full_rows = low[2] == 0 && high[2] == e[2];
   const bool full_slices = full_rows && low[1] == 0 && high[1] == e[1];
-  const std::int64_t whole = (channel1 - channel0) / kBlock;
+  const std::int64_t whole = (channel1 - channel0) / map.block;
   if (whole > (full_rows ? 1 : high[1] - low[1])) {
     cut_lines(map, {full_slices, full_rows}, start, whole, piece, pieces);
-    channel0 += whole * kBlock;
+    channel0 += whole * map.block;
   }
-  for (std::int64_t c = channel0; c < channel1; c += kBlock) {
-    const std::int64_t width = std::min(kBlock, map.channels - c);
+  for (std::int64_t c = channel0; c < channel1; c += map.block) {
+    const std::int64_t width = std::min(map.block, map.channels - c);
     piece.channel0 = c;
     piece.channel1 = c + width;
     for (std::int64_t t = low[0]; t < high[0]; t = full_slices ? high[0] : t + 1) {
@@ -91,7 +93,8 @@ void cut(const NeuronMap& map, std::int64_t batch, std::int64_t group, std::int6
   }
 }
 
-void input_pieces(const map::Loops& loops, const map::TileBox& box, std::vector<Piece>& pieces) {
+void input_pieces(const map::Loops& loops, const NeuronFormat& format, const map::TileBox& box,
+                  std::vector<Piece>& pieces) {
   Extent low, high;
   for (int d = 0; d < 3; ++d) {
     const auto i = static_cast<std::size_t>(d);
@@ -100,18 +103,19 @@ void input_pieces(const map::Loops& loops, const map::TileBox& box, std::vector<
     high[i] = range[1];
   }
   const bool conv = convolves(loops);
-  cut(NeuronMap::input(loops), box.batch, conv ? box.group : 0, conv ? box.in0 : box.out0,
+  cut(NeuronMap::input(loops, format), box.batch, conv ? box.group : 0, conv ? box.in0 : box.out0,
       conv ? box.in1 : box.out1, low, high, pieces);
 }
 
-void output_pieces(const map::Loops& loops, const map::TileBox& box, std::vector<Piece>& pieces) {
-  cut(NeuronMap::output(loops), box.batch, convolves(loops) ? box.group : 0, box.out0, box.out1,
-      box.begin, box.end, pieces);
+void output_pieces(const map::Loops& loops, const NeuronFormat& format, const map::TileBox& box,
+                   std::vector<Piece>& pieces) {
+  cut(NeuronMap::output(loops, format), box.batch, convolves(loops) ? box.group : 0, box.out0,
+      box.out1, box.begin, box.end, pieces);
 }
 
-sim::Transfer transfer_of(const Piece& piece, sim::Stream stream, std::uint64_t base, bool bitmap) {
-  const std::int64_t run =
-      piece.run_elements * kNeuronBytes + (bitmap ? (piece.run_elements + 7) / 8 : 0);
+sim::Transfer transfer_of(const Piece& piece, sim::Stream stream, std::uint64_t base,
+                          const NeuronFormat& format) {
+  const std::int64_t run = format.bytes(piece.run_elements, piece.run_elements);
   sim::Transfer transfer;
   transfer.stream = stream;
   transfer.address = base + static_cast<std::uint64_t>(piece.offset * kNeuronBytes);
@@ -123,7 +127,7 @@ sim::Transfer transfer_of(const Piece& piece, sim::Stream stream, std::uint64_t 
 
 template <class Count>
 void Density::build(const Count& count) {
-  blocks_ = (map_.channels + kBlock - 1) / kBlock;
+  blocks_ = (map_.channels + map_.block - 1) / map_.block;
   const std::int64_t height = map_.extent[1], width = map_.extent[2];
   const std::int64_t slice = (height + 1) * (width + 1);
   const std::int64_t slices = map_.batch * map_.groups * blocks_ * map_.extent[0];
@@ -132,8 +136,8 @@ void Density::build(const Count& count) {
     const std::int64_t t = s % map_.extent[0], block = s / map_.extent[0] % blocks_;
     const std::int64_t group = s / map_.extent[0] / blocks_ % map_.groups;
     const std::int64_t batch = s / map_.extent[0] / blocks_ / map_.groups;
-    const std::int64_t channel = group * map_.channels + block * kBlock;
-    const std::int64_t channels = std::min(kBlock, map_.channels - block * kBlock);
+    const std::int64_t channel = group * map_.channels + block * map_.block;
+    const std::int64_t channels = std::min(map_.block, map_.channels - block * map_.block);
     std::int32_t* sums = sums_.data() + s * slice;
     for (std::int64_t y = 0; y < height; ++y) {
       const std::int64_t row = ((batch * map_.extent[0] + t) * height + y) * width;
@@ -169,9 +173,9 @@ Density::Density(const NeuronMap& map, std::span<const std::int16_t> values) : m
 std::int64_t Density::nonzero(const Piece& piece) const {
   const std::int64_t width = map_.extent[2] + 1, slice = (map_.extent[1] + 1) * width;
   std::int64_t total = 0;
-  for (std::int64_t c = piece.channel0; c < piece.channel1; c += kBlock) {
+  for (std::int64_t c = piece.channel0; c < piece.channel1; c += map_.block) {
     const std::int64_t first =
-        ((piece.batch * map_.groups + piece.group) * blocks_ + c / kBlock) * map_.extent[0];
+        ((piece.batch * map_.groups + piece.group) * blocks_ + c / map_.block) * map_.extent[0];
     for (std::int64_t t = piece.low[0]; t < piece.high[0]; ++t) {
       const std::int32_t* s = sums_.data() + (first + t) * slice;
       total += s[piece.high[1] * width + piece.high[2]] - s[piece.low[1] * width + piece.high[2]] -

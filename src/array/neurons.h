@@ -10,23 +10,42 @@
 
 // Neurons in DRAM lie as [batch][group][channel block][T][H][W][channel within its block], so that
 // the block of channels which one row of the neuron buffer holds is contiguous for every pixel
-// [assumed; the published machines do not say].
+// [assumed; the published machines do not say]. With blocks of one channel they lie map by map.
 
 namespace syncopate::array {
 
-/// Channels per block.
-inline constexpr std::int64_t kBlock = 16;
-/// Bytes of a neuron in DRAM.
+/// Bytes of a neuron's value in DRAM.
 inline constexpr std::int64_t kNeuronBytes = 2;
+
+/// How a machine stores neurons in DRAM. Bits are those of values and of what is kept with them:
+/// 16 and 0 is dense, 1 and 16 a bitmap with the non-zero values, 20 and 0 values with offsets.
+/// Every neuron keeps its dense place whatever it takes, so that addresses are known beforehand.
+struct NeuronFormat {
+  std::int64_t block = 16;        ///< Channels per block; the grains of all layers are multiples.
+  std::int64_t bits = 16;         ///< Of every neuron.
+  std::int64_t nonzero_bits = 0;  ///< On top, of every neuron that is not zero.
+  /// Of `bits`, those kept beside the value on chip too, in the index memory; without them neurons
+  /// are dense on chip.
+  std::int64_t offset_bits = 0;
+
+  bool dense() const { return bits == 8 * kNeuronBytes && nonzero_bits == 0; }
+  /// Sizes depend on the values.
+  bool varies() const { return nonzero_bits != 0; }
+  std::int64_t bytes(std::int64_t elements, std::int64_t nonzeros) const {
+    return (elements * bits + nonzeros * nonzero_bits + 7) / 8;
+  }
+  bool operator==(const NeuronFormat&) const = default;
+};
 
 /// An activation tensor as a layer reads or writes it.
 struct NeuronMap {
   std::int64_t batch = 1, groups = 1;
   std::int64_t channels = 1;  ///< Per group.
   std::array<std::int64_t, 3> extent{1, 1, 1};
+  std::int64_t block = NeuronFormat{}.block;  ///< Channels that lie together.
 
-  static NeuronMap input(const map::Loops& loops);
-  static NeuronMap output(const map::Loops& loops);
+  static NeuronMap input(const map::Loops& loops, const NeuronFormat& format);
+  static NeuronMap output(const map::Loops& loops, const NeuronFormat& format);
   std::int64_t plane() const { return extent[0] * extent[1] * extent[2]; }
 };
 
@@ -49,13 +68,15 @@ struct Piece {
 void cut(const NeuronMap& map, std::int64_t batch, std::int64_t group, std::int64_t channel0,
          std::int64_t channel1, const std::array<std::int64_t, 3>& low,
          const std::array<std::int64_t, 3>& high, std::vector<Piece>& pieces);
-/// What a tile reads of one input operand, and what it writes.
-void input_pieces(const map::Loops& loops, const map::TileBox& box, std::vector<Piece>& pieces);
-void output_pieces(const map::Loops& loops, const map::TileBox& box, std::vector<Piece>& pieces);
+/// What a tile reads of one input operand, and what it writes. Appends.
+void input_pieces(const map::Loops& loops, const NeuronFormat& format, const map::TileBox& box,
+                  std::vector<Piece>& pieces);
+void output_pieces(const map::Loops& loops, const NeuronFormat& format, const map::TileBox& box,
+                   std::vector<Piece>& pieces);
 
-/// The dense transfer of a piece of a map at `base`. With `bitmap`, one bit per neuron comes on top
-/// of every run: the most that compressed neurons can take.
-sim::Transfer transfer_of(const Piece& piece, sim::Stream stream, std::uint64_t base, bool bitmap);
+/// The transfer of a piece of a map at `base`, none of whose neurons is zero: the most it can take.
+sim::Transfer transfer_of(const Piece& piece, sim::Stream stream, std::uint64_t base,
+                          const NeuronFormat& format);
 
 /// Counts the non-zero neurons of pieces: sums over rectangles, per channel block.
 class Density {
@@ -64,10 +85,6 @@ class Density {
   /// Values in order [batch][T][H][W][groups*channels].
   Density(const NeuronMap& map, std::span<const std::int16_t> values);
   std::int64_t nonzero(const Piece& piece) const;
-  /// Bytes of a piece as one bit per neuron plus the non-zero values.
-  std::int64_t bitmap_bytes(const Piece& piece) const {
-    return (piece.elements() + 7) / 8 + kNeuronBytes * nonzero(piece);
-  }
 
  private:
   template <class Count>

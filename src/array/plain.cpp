@@ -36,9 +36,17 @@ bool two_operands(const sim::LayerData& data) {
   return data.loops().kind == WorkKind::elementwise && data.gconv().kernel.has_value();
 }
 
-/// Counts that follow from beats and pairs alone.
-void book(const PlainArray& array, const sim::LayerData& data, std::int64_t beats,
-          std::int64_t issued, std::int64_t effectual, sim::Stats& stats) {
+/// What a beat, or all beats of a tile, come to.
+struct Beats {
+  std::int64_t beats = 0;
+  std::int64_t rows = 0;  ///< Of NBin, per operand.
+  std::int64_t synapse_rows = 0;
+  std::int64_t issued = 0, effectual = 0;
+};
+
+void book(const ArrayShape& array, const sim::LayerData& data, const Beats& work,
+          sim::Stats& stats) {
+  const auto [beats, rows, synapse_rows, issued, effectual] = work;
   stats.cycles += beats;
   stats.pairs_issued += issued;
   stats.pairs_effectual += effectual;
@@ -48,8 +56,8 @@ void book(const PlainArray& array, const sim::LayerData& data, std::int64_t beat
   const PairCost cost = cost_of(data);
   tally(stats, Act::multiply, cost.multiplies * issued);
   tally(stats, Act::add, cost.adds * issued);
-  tally(stats, Act::neuron_read, beats * (two_operands(data) ? 2 : 1));
-  if (depthwise(data)) tally(stats, Act::synapse_read, beats);
+  tally(stats, Act::neuron_read, rows * (two_operands(data) ? 2 : 1));
+  if (depthwise(data)) tally(stats, Act::synapse_read, synapse_rows);
 }
 
 std::int64_t apply_pre(Pre pre, std::int64_t x) {
@@ -110,7 +118,28 @@ std::int64_t inside(const map::Loops& loops, std::size_t d, std::int64_t begin, 
 
 }  // namespace
 
-PlainCounter::PlainCounter(const PlainArray& array, const sim::LayerData& data)
+ArrayShape ArrayShape::lanes(std::int64_t lanes, std::int64_t multipliers) {
+  ArrayShape shape;
+  shape.multipliers = multipliers;
+  shape.step.outs = shape.neuron_row.outs = shape.sum_row.outs = lanes;
+  return shape;
+}
+
+std::int64_t ArrayShape::window_beats(const map::Loops& loops) const {
+  std::int64_t beats = 1;
+  for (std::size_t d = 0; d < 3; ++d) beats *= ceil_div(loops.kernel[d], taps[d]);
+  return beats;
+}
+
+std::int64_t covering(const map::Grain& grain, const map::TileBox& box) {
+  std::int64_t count = ceil_div(box.out1 - box.out0, grain.outs);
+  for (std::size_t d = 0; d < 3; ++d) {
+    count *= ceil_div(box.end[d] - box.begin[d], grain.pixels[d]);
+  }
+  return count;
+}
+
+PlainCounter::PlainCounter(const ArrayShape& array, const sim::LayerData& data)
     : array_(array), data_(data) {
   if (!depthwise(data)) return;
   const sim::BitPlane& rows = data.weight_bits();  // Row channel*kernel + position, one bit each.
@@ -157,47 +186,130 @@ std::int64_t PlainCounter::effectual(const map::TileBox& box) const {
 }
 
 void PlainCounter::count(const map::TileBox& box, sim::Stats& stats) const {
-  const std::int64_t steps = box.pixels() * data_.loops().kernel_size();
-  const std::int64_t channels = box.out1 - box.out0;
-  book(array_, data_, steps * ceil_div(channels, array_.lanes), steps * channels, effectual(box),
+  const std::int64_t kernel = data_.loops().kernel_size();
+  const std::int64_t steps = covering(array_.step, box);
+  book(array_, data_,
+       {steps * array_.window_beats(data_.loops()), kernel * covering(array_.neuron_row, box),
+        kernel * steps, kernel * box.pixels() * (box.out1 - box.out0), effectual(box)},
        stats);
 }
 
-void clock_plain(const PlainArray& array, const sim::LayerData& data, const map::TileBox& box,
-                 std::span<const std::int16_t> weights, sim::Stats& stats,
-                 std::span<std::int64_t> sums) {
-  const gconv::GConv& g = data.gconv();
-  const map::Loops& loops = data.loops();
-  const Patches patches(data, box);
-  const std::int64_t kernel = loops.kernel_size(), channels = box.out1 - box.out0;
-  const std::int64_t row_length = loops.groups * loops.outs;
-  const bool second = two_operands(data);
-  std::vector<PlainLane> lanes(static_cast<std::size_t>(array.lanes));
-  for (std::int64_t c0 = 0; c0 < channels; c0 += array.lanes) {
-    const std::int64_t width = std::min(array.lanes, channels - c0);
-    for (std::int64_t pixel = 0; pixel < box.pixels(); ++pixel) {
-      std::fill(lanes.begin(), lanes.end(), PlainLane{});
-      for (std::int64_t k = 0; k < kernel; ++k) {  // One beat: every lane takes its neuron.
-        const std::int64_t row = patches.row(pixel, k);
-        std::int64_t effectual = 0;
-        for (std::int64_t lane = 0; lane < width && row >= 0; ++lane) {
-          const std::int64_t c = box.out0 + c0 + lane;
-          const auto at = static_cast<std::size_t>(row * row_length + c);
-          const std::int64_t x = apply_pre(g.pre, data.input()[at]) * g.input_factor;
-          std::int64_t y = 0;
-          if (second) y = data.second()[at] * g.kernel_factor;
-          if (!weights.empty()) y = weights[static_cast<std::size_t>((c0 + lane) * kernel + k)];
-          effectual += weights.empty() || (data.input()[at] != 0 && y != 0);
-          lanes[static_cast<std::size_t>(lane)].take(g.reduce, apply_main(g.main, x, y));
+namespace {
+
+/// The clocked engine on one tile.
+class PlainDatapath {
+ public:
+  PlainDatapath(const ArrayShape& array, const sim::LayerData& data, const map::TileBox& box,
+                std::span<const std::int16_t> weights, sim::Stats& stats,
+                std::span<std::int64_t> sums)
+      : array_(array),
+        data_(data),
+        box_(box),
+        patches_(data, box),
+        weights_(weights),
+        stats_(stats),
+        sums_(sums),
+        lanes_(sums.size()) {}
+
+  /// Step by step from the tile's corner on.
+  void run() {
+    const auto& size = array_.step.pixels;
+    map::TileBox step = box_;
+    for (step.out0 = box_.out0; step.out0 < box_.out1; step.out0 += array_.step.outs) {
+      step.out1 = std::min(box_.out1, step.out0 + array_.step.outs);
+      for (std::int64_t t = box_.begin[0]; t < box_.end[0]; t += size[0]) {
+        for (std::int64_t y = box_.begin[1]; y < box_.end[1]; y += size[1]) {
+          for (std::int64_t x = box_.begin[2]; x < box_.end[2]; x += size[2]) {
+            step.begin = {t, y, x};
+            for (std::size_t d = 0; d < 3; ++d) {
+              step.end[d] = std::min(box_.end[d], step.begin[d] + size[d]);
+            }
+            work_on(step);
+          }
         }
-        book(array, data, 1, width, effectual, stats);
       }
-      for (std::int64_t lane = 0; lane < width; ++lane) {
-        sums[static_cast<std::size_t>(pixel * channels + c0 + lane)] =
-            lanes[static_cast<std::size_t>(lane)].sum;
+    }
+    for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] = lanes_[i].sum;
+  }
+
+ private:
+  void work_on(const map::TileBox& step);
+  void beat(const map::TileBox& step, const std::array<std::int64_t, 3>& tap);
+  void position(const map::TileBox& step, std::int64_t k, Beats& work);
+
+  const ArrayShape& array_;
+  const sim::LayerData& data_;
+  const map::TileBox& box_;
+  Patches patches_;
+  std::span<const std::int16_t> weights_;
+  sim::Stats& stats_;
+  std::span<std::int64_t> sums_;
+  std::vector<PlainLane> lanes_;  ///< As the sums.
+};
+
+void PlainDatapath::work_on(const map::TileBox& step) {
+  const std::array<std::int64_t, 3>& kernel = data_.loops().kernel;
+  for (std::int64_t t = 0; t < kernel[0]; t += array_.taps[0]) {
+    for (std::int64_t y = 0; y < kernel[1]; y += array_.taps[1]) {
+      for (std::int64_t x = 0; x < kernel[2]; x += array_.taps[2]) beat(step, {t, y, x});
+    }
+  }
+}
+
+/// One beat: every output in work takes its neurons under the taps from position `tap` on.
+void PlainDatapath::beat(const map::TileBox& step, const std::array<std::int64_t, 3>& tap) {
+  const std::array<std::int64_t, 3>& kernel = data_.loops().kernel;
+  std::array<std::int64_t, 3> end;
+  for (std::size_t d = 0; d < 3; ++d) end[d] = std::min(kernel[d], tap[d] + array_.taps[d]);
+  Beats work{1, 0, 0, 0, 0};
+  for (std::int64_t t = tap[0]; t < end[0]; ++t) {
+    for (std::int64_t y = tap[1]; y < end[1]; ++y) {
+      for (std::int64_t x = tap[2]; x < end[2]; ++x) {
+        position(step, (t * kernel[1] + y) * kernel[2] + x, work);
       }
     }
   }
+  book(array_, data_, work, stats_);
+}
+
+/// One position of the window, for every output in work.
+void PlainDatapath::position(const map::TileBox& step, std::int64_t k, Beats& work) {
+  const gconv::GConv& g = data_.gconv();
+  const std::int64_t row_length = data_.loops().groups * data_.loops().outs;
+  const std::int64_t height = box_.end[1] - box_.begin[1], width = box_.end[2] - box_.begin[2];
+  const std::int64_t kernel = data_.loops().kernel_size(), channels = box_.out1 - box_.out0;
+  const bool second = two_operands(data_);
+  work.rows += covering(array_.neuron_row, step);
+  ++work.synapse_rows;
+  for (std::int64_t p = 0; p < step.pixels(); ++p) {
+    const std::int64_t w = step.end[2] - step.begin[2], h = step.end[1] - step.begin[1];
+    const std::int64_t t = step.begin[0] - box_.begin[0] + p / w / h;
+    const std::int64_t y = step.begin[1] - box_.begin[1] + p / w % h;
+    const std::int64_t pixel = (t * height + y) * width + step.begin[2] - box_.begin[2] + p % w;
+    const std::int64_t row = patches_.row(pixel, k);
+    for (std::int64_t c = step.out0; c < step.out1; ++c) {
+      ++work.issued;
+      PlainLane& lane = lanes_[static_cast<std::size_t>(pixel * channels + c - box_.out0)];
+      if (row < 0) continue;
+      const auto at = static_cast<std::size_t>(row * row_length + c);
+      const std::int64_t x = apply_pre(g.pre, data_.input()[at]) * g.input_factor;
+      std::int64_t z = 0;
+      if (second) z = data_.second()[at] * g.kernel_factor;
+      if (!weights_.empty()) {
+        z = weights_[static_cast<std::size_t>((c - box_.out0) * kernel + k)];
+      }
+      work.effectual += weights_.empty() || (data_.input()[at] != 0 && z != 0);
+      lane.take(g.reduce, apply_main(g.main, x, z));
+    }
+  }
+}
+
+}  // namespace
+
+void clock_plain(const ArrayShape& array, const sim::LayerData& data, const map::TileBox& box,
+                 std::span<const std::int16_t> weights, sim::Stats& stats,
+                 std::span<std::int64_t> sums) {
+  PlainDatapath(array, data, box, weights, stats, sums).run();
 }
 
 }  // namespace syncopate::array

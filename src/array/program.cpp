@@ -45,7 +45,7 @@ struct LayerPlan {
   map::Loops loops;
   map::Tiling tiling;
   std::shared_ptr<WeightFormat> format;  ///< Null without weights in SB.
-  std::vector<SegmentBytes> sizes;             ///< Per segment.
+  std::vector<SegmentBytes> sizes;       ///< Per segment.
   const LazyImage::Placed* placed = nullptr;
   std::uint64_t input = 0, output = 0;  ///< Addresses.
   std::optional<std::uint64_t> second;  ///< Of the other operand of elementwise work.
@@ -126,6 +126,10 @@ void Compiler::plan(std::size_t index) {
   map::Grain grain;
   grain.outs = spec_.lanes;
   if (traits_.grain) grain = traits_.grain(index, loops);
+  if (grain.outs % traits_.neurons.block != 0 || grain.ins % traits_.neurons.block != 0) {
+    broken("{}: a grain of {} outputs and {} inputs splits blocks of {} neurons", spec_.machine,
+           grain.outs, grain.ins, traits_.neurons.block);
+  }
   plan.tiling = map::choose_tiling(loops, capacity_of(spec_, loops, grain), footprint);
   if (!plan.format) return;
   plan.format->set_tiling(plan.tiling);
@@ -172,7 +176,8 @@ void Compiler::write_layer(LayerPlan& plan) const {
   emit(plan, "block", {t.block[0], t.block[1], t.block[2]});
   emit(plan, "neurons",
        {static_cast<std::int64_t>(plan.input), static_cast<std::int64_t>(plan.output),
-        traits_.bitmap_neurons});
+        traits_.neurons.block, traits_.neurons.bits, traits_.neurons.nonzero_bits,
+        traits_.neurons.offset_bits});
   if (plan.second) emit(plan, "second", {static_cast<std::int64_t>(*plan.second)});
   if (plan.format) {
     emit(plan, "weights",
@@ -257,7 +262,8 @@ bool configure(const arch::Decoded& d, DecodedLayer& layer) {
     case kNeurons:
       layer.input = static_cast<std::uint64_t>(d["input"]);
       layer.output = static_cast<std::uint64_t>(d["output"]);
-      layer.bitmap = d["bitmap"] != 0;
+      layer.neurons = {d["block"], d["bits"], d["nonzero_bits"], d["offset_bits"]};
+      if (layer.neurons.block == 0) fail("program: neurons lie in blocks of no channels");
       return true;
     case kSecond:
       layer.second = static_cast<std::uint64_t>(d["address"]);
@@ -288,7 +294,14 @@ std::vector<arch::Format> base_formats() {
            {{"synapse_reuse", 1}, {"resident", 1}, {"streamed", 1}, {"outs", 40}, {"ins", 40}}},
           {kBlockSize, "block", spatial(plain)},
           {kWeights, "weights", {{"directory", 40, hex}, {"table", 40, hex}, {"table_bytes", 24}}},
-          {kNeurons, "neurons", {{"input", 40, hex}, {"output", 40, hex}, {"bitmap", 1}}},
+          {kNeurons,
+           "neurons",
+           {{"input", 40, hex},
+            {"output", 40, hex},
+            {"block", 16},
+            {"bits", 6},
+            {"nonzero_bits", 6},
+            {"offset_bits", 6}}},
           {kSecond, "second", {{"address", 40, hex}}}};
 }
 

@@ -9,6 +9,7 @@
 
 #include "arch/isa.h"
 #include "arch/spec.h"
+#include "array/neurons.h"
 #include "array/weight_image.h"
 #include "sim/program.h"
 
@@ -29,7 +30,7 @@ struct CompilerTraits {
   const arch::InstructionSet* isa = nullptr;
   /// Makes the machine's weight format for a convolution.
   std::function<std::unique_ptr<WeightFormat>(std::shared_ptr<const sim::Weights>)> conv_format;
-  bool bitmap_neurons = false;  ///< Neurons in DRAM carry one bit each, zeros are dropped.
+  NeuronFormat neurons;  ///< In DRAM.
   /// What one step of a layer unrolls, by the layer's place in the chain and its loops; without it
   /// Spec::lanes outputs and 16 inputs at one pixel. Called concurrently.
   std::function<map::Grain(std::size_t layer, const map::Loops& loops)> grain;
@@ -48,9 +49,9 @@ struct DecodedLayer {
   std::int64_t tiles = 0;               ///< That the sequencer runs.
   std::uint64_t input = 0, output = 0;  ///< Addresses of neurons.
   std::optional<std::uint64_t> second;  ///< Likewise, of the other operand of elementwise work.
-  bool bitmap = false;                  ///< See CompilerTraits::bitmap_neurons.
-  std::uint64_t directory = 0;          ///< Of the weights in the image.
-  std::uint64_t table = 0;              ///< Address of the codebook.
+  NeuronFormat neurons;
+  std::uint64_t directory = 0;  ///< Of the weights in the image.
+  std::uint64_t table = 0;      ///< Address of the codebook.
   std::int64_t table_bytes = 0;
   std::vector<arch::Decoded> own;  ///< The machine's own configuration.
 

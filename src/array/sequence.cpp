@@ -35,10 +35,10 @@ void TileSequence::transfers(const map::TileBox& box, sim::Loads& loads,
   thread_local std::vector<Piece> pieces;
   if (box.load_neurons) {
     pieces.clear();
-    input_pieces(layer_.loops, box, pieces);
+    input_pieces(layer_.loops, layer_.neurons, box, pieces);
     const auto load = [&](std::uint64_t base) {
       for (const Piece& piece : pieces) {
-        loads.push_back(transfer_of(piece, sim::Stream::neurons, base, layer_.bitmap));
+        loads.push_back(transfer_of(piece, sim::Stream::neurons, base, layer_.neurons));
       }
     };
     load(layer_.input);
@@ -60,9 +60,9 @@ void TileSequence::transfers(const map::TileBox& box, sim::Loads& loads,
   }
   if (!box.last) return;
   pieces.clear();
-  output_pieces(layer_.loops, box, pieces);
+  output_pieces(layer_.loops, layer_.neurons, box, pieces);
   for (const Piece& piece : pieces) {
-    stores.push_back(transfer_of(piece, sim::Stream::outputs, layer_.output, layer_.bitmap));
+    stores.push_back(transfer_of(piece, sim::Stream::outputs, layer_.output, layer_.neurons));
   }
 }
 

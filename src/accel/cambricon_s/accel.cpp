@@ -8,6 +8,16 @@
 namespace syncopate::accel::cambricon_s {
 namespace {
 
+/// With the encoder a bit per neuron and the values that are not zero.
+array::NeuronFormat neuron_format(const Config& config) {
+  array::NeuronFormat format;
+  if (config.encoder) {
+    format.bits = 1;
+    format.nonzero_bits = 8 * array::kNeuronBytes;
+  }
+  return format;
+}
+
 sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
   const Config config(spec);
   array::CompilerTraits traits;
@@ -15,13 +25,15 @@ sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
   traits.conv_format = [&config](std::shared_ptr<const sim::Weights> weights) {
     return std::make_unique<BlockFormat>(std::move(weights), config);
   };
-  traits.bitmap_neurons = config.encoder;
+  traits.neurons = neuron_format(config);
   return array::compile_array(chain, spec, traits);
 }
 
 std::unique_ptr<sim::Machine> machine(const arch::Spec& spec) {
   const Config config(spec);
-  const array::MachineTraits traits{&isa(), config.fill_cycles, config.encoder};
+  array::MachineTraits traits;
+  traits.isa = &isa();
+  traits.fill_cycles = config.fill_cycles;
   return std::make_unique<array::ArrayMachine>(spec, traits, std::make_unique<Engine>(config));
 }
 

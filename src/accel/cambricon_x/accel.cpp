@@ -20,7 +20,9 @@ sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
 
 std::unique_ptr<sim::Machine> machine(const arch::Spec& spec) {
   const Config config(spec);
-  const array::MachineTraits traits{&isa(), config.fill_cycles, false};
+  array::MachineTraits traits;
+  traits.isa = &isa();
+  traits.fill_cycles = config.fill_cycles;
   return std::make_unique<array::ArrayMachine>(spec, traits, std::make_unique<Engine>(config));
 }
 

@@ -15,7 +15,9 @@ sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
 }
 
 std::unique_ptr<sim::Machine> machine(const arch::Spec& spec) {
-  const array::MachineTraits traits{&isa(), spec.integer("fill_cycles"), false};
+  array::MachineTraits traits;
+  traits.isa = &isa();
+  traits.fill_cycles = spec.integer("fill_cycles");
   return std::make_unique<array::ArrayMachine>(
       spec, traits, std::make_unique<Engine>(spec.lanes, spec.multipliers_per_lane));
 }
