@@ -1,14 +1,15 @@
 // What a fresh run does apart from its machines, phase by phase, beside one float inference of the
 // same network: lowering, calibration, quantization, passes, packing, fixed-point inference. The
 // network is built anew each round, so no phase finds anything prepared. Float and fixed point must
-// agree on the best class.
+// agree on the best class. Beside the time that passes stands the time of all threads together,
+// which other work on the machine disturbs less.
 //
 //   prepare_bench [network...]    default: vgg16 resnet50
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,18 +32,36 @@ namespace {
 constexpr int kRounds = 5;
 constexpr std::array kPhases{"float",    "lower", "calibrate",   "quantize",
                              "optimize", "build", "fixed point", "dropping the float network"};
-using Times = std::array<double, kPhases.size()>;
+
+/// Seconds that pass, and seconds of all threads.
+struct Time {
+  double wall = 1e9, threads = 1e9;
+
+  static Time now() {
+    const auto seconds = [](clockid_t clock) {
+      timespec time{};
+      clock_gettime(clock, &time);
+      return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+    };
+    return {seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID)};
+  }
+  void keep_least(const Time& other) {
+    wall = std::min(wall, other.wall);
+    threads = std::min(threads, other.threads);
+  }
+};
+using Times = std::array<Time, kPhases.size()>;
 
 template <class Work>
-auto timed(double& seconds, Work&& work) {
+auto timed(Time& time, Work&& work) {
   struct Watch {
-    double& seconds;
-    std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+    Time& time;
+    Time start = Time::now();
     ~Watch() {
-      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-      seconds = spent.count();
+      const Time end = Time::now();
+      time = {end.wall - start.wall, end.threads - start.threads};
     }
-  } const watch{seconds};
+  } const watch{time};
   return work();
 }
 
@@ -51,13 +70,13 @@ std::size_t best_class(const Tensor& scores) {
   return static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
 }
 
-double float_seconds(const ir::Graph& graph, const std::vector<Tensor>& inputs) {
+Time float_time(const ir::Graph& graph, const std::vector<Tensor>& inputs) {
   const ref::FloatNet net(graph);
-  double best = 1e9;
+  Time best;
   for (int i = 0; i < 5; ++i) {
-    double seconds = 0;
-    timed(seconds, [&] { return net.run(inputs); });
-    best = std::min(best, seconds);
+    Time time;
+    timed(time, [&] { return net.run(inputs); });
+    best.keep_least(time);
   }
   return best;
 }
@@ -66,7 +85,7 @@ Times round(const std::string& network) {
   Times times{};
   std::optional<ir::Graph> graph = zoo::network(network);
   const std::vector<Tensor> inputs{zoo::smooth_picture(graph->value(graph->inputs[0]).shape, 1)};
-  times[0] = float_seconds(*graph, inputs);
+  times[0] = float_time(*graph, inputs);
   gconv::Chain floating = timed(times[1], [&] { return gconv::lower(*graph); });
   const std::vector<std::vector<Tensor>> all{inputs};
   const ref::Calibration calibration =
@@ -83,20 +102,26 @@ Times round(const std::string& network) {
   return times;
 }
 
+void print(const char* phase, const Time& time, const Time& floating) {
+  std::printf("  %-28s %7.1f ms %5.2fx  threads %7.1f ms %5.2fx\n", phase, time.wall * 1e3,
+              time.wall / floating.wall, time.threads * 1e3, time.threads / floating.threads);
+}
+
 void report(const std::string& network) {
   Times best;
-  best.fill(1e9);
   for (int i = 0; i < kRounds; ++i) {
     const Times times = round(network);
-    for (std::size_t p = 0; p < times.size(); ++p) best[p] = std::min(best[p], times[p]);
+    for (std::size_t p = 0; p < times.size(); ++p) best[p].keep_least(times[p]);
   }
   std::printf("%s\n", network.c_str());
-  double sum = 0;
+  Time sum{0, 0};
   for (std::size_t p = 0; p < best.size(); ++p) {
-    std::printf("  %-28s %7.1f ms  %5.2fx\n", kPhases[p], best[p] * 1e3, best[p] / best[0]);
-    if (p > 0) sum += best[p];
+    print(kPhases[p], best[p], best[0]);
+    if (p == 0) continue;
+    sum.wall += best[p].wall;
+    sum.threads += best[p].threads;
   }
-  std::printf("  %-28s %7.1f ms  %5.2fx\n", "all but the first", sum * 1e3, sum / best[0]);
+  print("all but the first", sum, best[0]);
 }
 
 }  // namespace

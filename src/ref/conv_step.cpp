@@ -29,11 +29,6 @@ bool within_a_byte(const Tensor& weights) {
                              [](std::int16_t w) { return w >= -127 && w <= 127; });
 }
 
-/// Planes that activations are split into: one where products of whole values stay small.
-int digits_needed(DType activations, const Tensor& weights) {
-  return activations == DType::i8 || within_a_byte(weights) ? 1 : 2;
-}
-
 /// A convolution's loops, sorted by what a tile does with them.
 struct ConvLoops {
   Loop lanes;                ///< Output channels of one tile.
@@ -87,16 +82,25 @@ ReductionOrder order_of(std::vector<Loop> taps) {
   return order;
 }
 
+/// The split with the fewest multiplications: upper bytes take three for four elements, digits two
+/// for two.
+Split choose_split(DType activations, const Tensor& weights, const ReductionOrder& order,
+                   const TileKernel& kernel) {
+  if (activations == DType::i8 || within_a_byte(weights)) return Split::none;
+  const bool cheaper = 3 * (order.pairs(Split::bytes) / 2) < 2 * order.pairs(Split::digits);
+  return kernel.bytes[0] != nullptr && cheaper ? Split::bytes : Split::digits;
+}
+
 class ConvStep : public FixedStep {
  public:
-  ConvStep(const GConv& gconv, const Tensor& weights, DType input, const TileKernel& kernel)
+  ConvStep(const GConv& gconv, const ConvLoops& loops, const Tensor& weights, DType input,
+           const TileKernel& kernel)
       : kernel_(kernel),
-        plane_(gconv, digits_needed(input, weights)),
+        lanes_(loops.lanes),
+        order_(order_of(loops.taps)),
+        plane_(gconv, choose_split(input, weights, order_, kernel)),
         post_(gconv.fixed ? &*gconv.fixed : nullptr),
-        whole_values_(plane_.digits() == 1 && input == DType::i16) {
-    const ConvLoops loops = conv_loops(plane_.on_plane(gconv));
-    lanes_ = loops.lanes;
-    order_ = order_of(loops.taps);
+        whole_values_(plane_.split() == Split::none && input == DType::i16) {
     Odometer pixel(loops.pixels);
     for (std::int64_t i = count_of(loops.pixels); i > 0; --i, pixel.next()) {
       pixels_.push_back({static_cast<std::int32_t>(pixel.input),
@@ -113,7 +117,7 @@ class ConvStep : public FixedStep {
     std::byte* out = operands.output.mutable_raw().data();
     const auto pixels = static_cast<std::int64_t>(pixels_.size());
     const std::int64_t tiles = (pixels + kernel_.pixels - 1) / kernel_.pixels;
-    const std::int64_t per_tile = order_.pairs() * 2 * kernel_.lanes * kernel_.pixels;
+    const std::int64_t per_tile = order_.pairs(plane_.split()) * 2 * kernel_.lanes * kernel_.pixels;
     const std::int64_t chunk = std::clamp<std::int64_t>(kTaskProducts / per_tile, 1, tiles);
     const std::int64_t chunks = (tiles + chunk - 1) / chunk;
     const auto tasks = static_cast<std::int64_t>(blocks_.size()) * chunks;
@@ -146,13 +150,14 @@ class ConvStep : public FixedStep {
         Block block;
         block.weights.first = first;
         block.weights.count = std::min<std::int64_t>(kernel_.lanes, lanes_.extent - first);
-        block.weights.narrow = block.weights.count <= kernel_.lanes / 2;
+        block.weights.lanes =
+            block.weights.count <= kernel_.lanes / 2 ? kernel_.lanes / 2 : kernel_.lanes;
         block.weights.address = address;
         block.input = at.input;
         block.output = gconv.output.base + at.output + first * lanes_.output;
         block.channel = at.channel + first * lanes_.channel;
         block.kernel = gconv.kernel->base + at.kernel;
-        address += order_.pairs() * 2 * lanes_of(block);
+        address += packed_size(plane_.split(), order_.pairs(plane_.split()), block.weights.lanes);
         blocks_.push_back(std::move(block));
       }
     }
@@ -167,34 +172,31 @@ class ConvStep : public FixedStep {
       request.order = &order_;
       request.base = blocks_[b].kernel;
       request.channel_step = lanes_.kernel;
+      request.split = plane_.split();
       request.largest_digit = whole_values_ ? 32768 : 128;
-      request.lanes = kernel_.lanes;
       pack_block(request, blocks_[b].weights, packed);
     });
-  }
-
-  std::int64_t lanes_of(const Block& block) const {
-    return block.weights.narrow ? kernel_.lanes / 2 : kernel_.lanes;
   }
 
   void run_tile(const Block& block, std::int64_t first, const std::int16_t* plane, DType dtype,
                 std::byte* out) const {
     alignas(64) std::int64_t sums[kMostPixels * kMostLanes];
-    const std::int16_t* pixels[kMostPixels];
+    std::int64_t pixels[kMostPixels];
     const auto last = static_cast<std::int64_t>(pixels_.size()) - 1;
     for (int p = 0; p < kernel_.pixels; ++p) {  // past the end, the last pixel once more
-      const Pixel& pixel = pixels_[static_cast<std::size_t>(std::min(first + p, last))];
-      pixels[p] = plane + block.input + pixel.input;
+      pixels[p] = block.input + pixels_[static_cast<std::size_t>(std::min(first + p, last))].input;
     }
+    const Split split = plane_.split();
     TileArgs args;
     args.pixels = pixels;
-    args.low_plane = plane_.elements();
+    args.first = plane;
+    args.second = plane + plane_.elements();
     args.weights = packed_.data<std::int16_t>().data() + block.weights.address;
-    args.weight_step = 2 * lanes_of(block);
+    args.starts = block.weights.starts.data();
     args.segments = block.weights.segments;
     args.sums = sums;
     args.sum_step = kMostLanes;
-    (plane_.digits() == 2 ? kernel_.two_digits : kernel_.one_digit)[block.weights.narrow](args);
+    kernel_.function(split, block.weights.lanes < kernel_.lanes)(args);
     for (std::int64_t p = 0; p < kernel_.pixels && first + p <= last; ++p) {
       const Pixel& pixel = pixels_[static_cast<std::size_t>(first + p)];
       const std::int64_t at = block.output + pixel.output;
@@ -205,11 +207,11 @@ class ConvStep : public FixedStep {
   }
 
   const TileKernel& kernel_;
-  DigitPlane plane_;
-  PostRow post_;
-  bool whole_values_;  ///< 16-bit activations in one plane.
   Loop lanes_;
   ReductionOrder order_;
+  DigitPlane plane_;
+  PostRow post_;
+  bool whole_values_;  ///< 16-bit activations in one plane, for 8-bit weights.
   std::vector<Pixel> pixels_;
   std::vector<Block> blocks_;
   Tensor packed_;
@@ -220,7 +222,7 @@ class ConvStep : public FixedStep {
 std::unique_ptr<FixedStep> make_conv_step(const Chain& chain, const GConv& gconv,
                                           const TileKernel& kernel) {
   if (!constant_products(chain, gconv)) return nullptr;
-  const DigitPlane plane(gconv, 1);
+  const DigitPlane plane(gconv, Split::none);
   const ConvLoops loops = conv_loops(plane.on_plane(gconv));
   // Few output channels would leave lanes empty; windows of negative dilation or stride are not
   // worth a plane.
@@ -230,7 +232,7 @@ std::unique_ptr<FixedStep> make_conv_step(const Chain& chain, const GConv& gconv
       plane.elements() > std::numeric_limits<std::int32_t>::max()) {
     return nullptr;
   }
-  return std::make_unique<ConvStep>(gconv, *chain.tensors.at(gconv.kernel->tensor).constant,
+  return std::make_unique<ConvStep>(gconv, loops, *chain.tensors.at(gconv.kernel->tensor).constant,
                                     chain.tensors.at(gconv.input.tensor).dtype, kernel);
 }
 

@@ -27,24 +27,57 @@ void split_i16(const std::int16_t* __restrict in, std::int64_t count, std::int16
 }
 
 SYNCOPATE_MULTIVERSION
+void upper_bytes(const std::int16_t* __restrict in, std::int64_t count,
+                 std::uint8_t* __restrict upper) {
+  for (std::int64_t i = 0; i < count; ++i) upper[i] = static_cast<std::uint8_t>((in[i] >> 8) + 128);
+}
+
+SYNCOPATE_MULTIVERSION
 void widen_i8(const std::int8_t* __restrict in, std::int64_t count, std::int16_t* __restrict out) {
   for (std::int64_t i = 0; i < count; ++i) out[i] = in[i];
 }
 
-void split(const std::int16_t* in, std::int64_t count, std::int16_t* high, std::int16_t* low) {
-  low == nullptr ? static_cast<void>(std::copy_n(in, count, high))
-                 : split_i16(in, count, high, low);
-}
+/// The planes from some element on.
+struct Planes {
+  Split split;
+  std::int16_t* first;
+  void* second;
 
-void split(const std::int8_t* in, std::int64_t count, std::int16_t* high, std::int16_t* low) {
-  widen_i8(in, count, high);
-  if (low != nullptr) std::fill_n(low, count, std::int16_t{0});
-}
+  Planes(Split the_split, std::int16_t* plane, std::int64_t elements, std::int64_t at)
+      : split(the_split), first(plane + at) {
+    second = split == Split::digits ? static_cast<void*>(plane + elements + at)
+                                    : reinterpret_cast<std::uint8_t*>(plane + elements) + at;
+  }
+
+  /// Elements [begin, begin + count): what zeros become.
+  void pad(std::int64_t begin, std::int64_t count) const {
+    std::fill_n(first + begin, count, std::int16_t{0});
+    if (split == Split::digits) {
+      std::fill_n(static_cast<std::int16_t*>(second) + begin, count, std::int16_t{0});
+    } else if (split == Split::bytes) {
+      std::fill_n(static_cast<std::uint8_t*>(second) + begin, count, std::uint8_t{128});
+    }
+  }
+  void put(std::int64_t begin, const std::int16_t* in, std::int64_t count) const {
+    if (split == Split::digits) {
+      split_i16(in, count, first + begin, static_cast<std::int16_t*>(second) + begin);
+      return;
+    }
+    std::copy_n(in, count, first + begin);
+    if (split == Split::bytes) {
+      upper_bytes(in, count, static_cast<std::uint8_t*>(second) + begin);
+    }
+  }
+  /// 8-bit activations need no second plane.
+  void put(std::int64_t begin, const std::int8_t* in, std::int64_t count) const {
+    widen_i8(in, count, first + begin);
+  }
+};
 
 }  // namespace
 
-DigitPlane::DigitPlane(const gconv::GConv& gconv, int digits)
-    : digits_(digits), input_base_(gconv.input.base), steps_(gconv.dims.size()) {
+DigitPlane::DigitPlane(const gconv::GConv& gconv, Split split)
+    : split_(split), input_base_(gconv.input.base), steps_(gconv.dims.size()) {
   std::vector<std::size_t> order(gconv.dims.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -73,7 +106,7 @@ DigitPlane::DigitPlane(const gconv::GConv& gconv, int digits)
 }
 
 std::size_t DigitPlane::reserve() const {
-  return static_cast<std::size_t>(elements_ * digits_ + 64);
+  return static_cast<std::size_t>(elements_ * (split_ == Split::none ? 1 : 2) + 64);
 }
 
 gconv::GConv DigitPlane::on_plane(gconv::GConv gconv) const {
@@ -112,20 +145,15 @@ void DigitPlane::fill_row(const T* input, std::int64_t row, std::int16_t* plane)
   const std::int64_t begin = valid ? last.valid_begin : 0;
   const std::int64_t end = valid ? last.valid_end : 0;
   const std::int64_t c = contiguous_;
-  for (int digit = 0; digit < digits_; ++digit) {
-    std::int16_t* out = plane + to + digit * elements_;
-    std::fill_n(out, begin * c, std::int16_t{0});
-    std::fill_n(out + end * c, (last.extent - end) * c, std::int16_t{0});
-  }
-  std::int16_t* high = plane + to;
-  std::int16_t* low = digits_ == 2 ? high + elements_ : nullptr;
+  const Planes planes(split_, plane, elements_, to);
+  planes.pad(0, begin * c);
+  planes.pad(end * c, (last.extent - end) * c);
   if (last.input == c) {
-    split(input + from + begin * c, (end - begin) * c, high + begin * c,
-          low == nullptr ? nullptr : low + begin * c);
+    planes.put(begin * c, input + from + begin * c, (end - begin) * c);
     return;
   }
   for (std::int64_t i = begin; i < end; ++i) {
-    split(input + from + i * last.input, c, high + i * c, low == nullptr ? nullptr : low + i * c);
+    planes.put(i * c, input + from + i * last.input, c);
   }
 }
 
@@ -146,7 +174,10 @@ void DigitPlane::fill(const Tensor& input, std::int16_t* plane) const {
   } else {
     fill_rows(input.data<std::int16_t>().data());
   }
-  std::fill_n(plane + elements_ * digits_, 64, std::int16_t{0});
+  // What the last pixel may read past the end meets zero weights, but is defined.
+  auto* end = reinterpret_cast<std::byte*>(plane + elements_);
+  if (split_ != Split::none) end += split_ == Split::digits ? 2 * elements_ : elements_;
+  std::fill_n(end, 64, std::byte{0});
 }
 
 }  // namespace syncopate::ref

@@ -4,17 +4,18 @@
 #include <vector>
 
 #include "gconv/chain.h"
+#include "ref/dot_tile.h"
 
 namespace syncopate::ref {
 
 /// The activations of a convolution as the tile kernels want them: with their padding, dense, and
-/// (16-bit ones) split into digits x = 256*high + low within +-128.
+/// split (see Split).
 class DigitPlane {
  public:
-  DigitPlane(const gconv::GConv& gconv, int digits);
+  DigitPlane(const gconv::GConv& gconv, Split split);
 
-  int digits() const { return digits_; }
-  /// Elements of one plane; the low plane follows the high one.
+  Split split() const { return split_; }
+  /// Elements of one plane; the second plane, if any, follows the first one.
   std::int64_t elements() const { return elements_; }
   /// Elements to reserve: the planes and what pairs may read past their end.
   std::size_t reserve() const;
@@ -37,7 +38,7 @@ class DigitPlane {
   template <class T>
   void fill_row(const T* input, std::int64_t row, std::int16_t* plane) const;
 
-  int digits_;
+  Split split_;
   std::int64_t elements_ = 1;
   std::int64_t input_base_ = 0;
   std::vector<std::int64_t> steps_;

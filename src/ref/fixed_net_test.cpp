@@ -82,6 +82,53 @@ TEST(ConvStep, EveryInstructionSetComputesTheSame) {
   EXPECT_GT(convolutions, 100);
 }
 
+/// 40 kernels over 1500 channels of 9 pixels, all weights one number; exact sums.
+Chain constant_convolution(std::int16_t weight) {
+  constexpr std::int64_t kChannels = 1500;
+  constexpr std::int64_t kKernels = 40;
+  constexpr std::int64_t kPixels = 9;
+  Chain chain;
+  chain.quantized = true;
+  gconv::GConv gconv;
+  gconv.name = "g";
+  gconv.dims = {{.name = "W", .nopc = kPixels, .nips = kPixels},
+                {.name = "C", .nop = kKernels, .nks = kChannels, .nips = kChannels}};
+  gconv.main = gconv::Main::mul;
+  gconv.reduce = gconv::Reduce::add;
+  gconv.input = {"x", 0, {kChannels, 1}};
+  gconv.kernel = gconv::View{"k", 0, {0, 1}};
+  gconv.output = {"y", 0, {kKernels, 1}};
+  chain.gconvs = {gconv};
+  const std::vector<std::int16_t> weights(static_cast<std::size_t>(kKernels * kChannels), weight);
+  chain.tensors["x"] = {.elements = kPixels * kChannels, .dtype = DType::i16, .scale = 1};
+  chain.tensors["k"] = {.elements = kKernels * kChannels, .dtype = DType::i16, .scale = 1};
+  chain.tensors["k"].constant = Tensor::from<std::int16_t>({kKernels * kChannels}, weights);
+  chain.tensors["y"] = {.elements = kPixels * kKernels, .dtype = DType::i64, .scale = 1};
+  chain.inputs = {"x"};
+  chain.outputs = {"y"};
+  return chain;
+}
+
+TEST(ConvStep, SumsOfExtremesAreExact) {
+  // The ends of 16 bits, and of what a byte holds after rounding and after flooring.
+  for (const int weight : {32639, -32639, 32767, -32768, 32512, 384, 128, 127, -128, -129}) {
+    const Chain chain = constant_convolution(static_cast<std::int16_t>(weight));
+    for (const int activation : {32767, -32768, 32512, 255, 256, -1, -256}) {
+      const std::vector<std::int16_t> values(9 * 1500, static_cast<std::int16_t>(activation));
+      const std::vector<Tensor> inputs{Tensor::from<std::int16_t>({9 * 1500}, values)};
+      for (const TileKernel& kernel : tile_kernels()) {
+        const auto step = make_conv_step(chain, chain.gconvs[0], kernel);
+        ASSERT_NE(step, nullptr);
+        const Tensor sums = run_step(*step, chain, inputs);
+        for (const std::int64_t sum : sums.data<std::int64_t>()) {
+          ASSERT_EQ(sum, std::int64_t{1500} * weight * activation)
+              << kernel.name << ": " << weight << " by " << activation;
+        }
+      }
+    }
+  }
+}
+
 TEST(Steps, TakeTheCasesTheyAreMadeFor) {
   RandomGConv generator(3);
   int dense = 0;

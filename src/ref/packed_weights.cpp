@@ -1,6 +1,7 @@
 #include "ref/packed_weights.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/simd.h"
 
@@ -8,20 +9,57 @@ namespace syncopate::ref {
 namespace {
 
 /// Pairs after which overflow is considered: few enough that one piece alone cannot overflow
-/// (2 * 64 products below 2^15 * 2^7 stay below 2^31), many enough to cost nothing.
+/// (2 * 64 products below 2^15 * 2^7 stay below 2^31, and so do 2 * 64 times what upper bytes can
+/// leave out, see Sums), many enough to cost nothing. They are packed while they are in the first
+/// cache.
 constexpr std::int64_t kPiece = 64;
 constexpr std::int64_t kMostLanes = 32;
+constexpr std::int64_t kLimit = (std::int64_t{1} << 31) - 1;
 
-/// Largest sum over the pairs of |weight| of any lane, and adds each lane's to `sums`.
+/// Sums over the weights of a piece, per element of a pair of every lane.
+struct Sums {
+  std::int32_t weight[2 * kMostLanes] = {};  ///< |w|
+  /// Split::bytes: |rest| and upper, where w = 256*upper + rest. With x = 256*h + l, l within 255,
+  /// the products of upper bytes leave out 256*h*rest + l*w: at most 2^15*|rest| + 255*|w|.
+  std::int32_t rest[2 * kMostLanes] = {};
+  std::int32_t upper[2 * kMostLanes] = {};
+};
+
 SYNCOPATE_MULTIVERSION
-void add_magnitudes(const std::int16_t* __restrict packed, std::int64_t pairs, std::int64_t step,
-                    std::int64_t lanes, std::int32_t* __restrict sums) {
+void add_magnitudes(const std::int16_t* __restrict packed, std::int64_t pairs, std::int64_t width,
+                    Sums& sums) {
   for (std::int64_t p = 0; p < pairs; ++p) {
-    const std::int16_t* pair = packed + p * step;
-    for (std::int64_t l = 0; l < lanes; ++l) {
-      const std::int32_t a = pair[2 * l];
-      const std::int32_t b = pair[2 * l + 1];
-      sums[l] += (a < 0 ? -a : a) + (b < 0 ? -b : b);
+    for (std::int64_t i = 0; i < width; ++i) {
+      const std::int32_t w = packed[p * width + i];
+      sums.weight[i] += w < 0 ? -w : w;
+    }
+  }
+}
+
+/// Writes the upper bytes behind every two pairs of `width` elements, and adds up.
+SYNCOPATE_MULTIVERSION
+void add_upper_bytes(std::int16_t* __restrict packed, std::int64_t pairs, std::int64_t width,
+                     Sums& sums) {
+  std::int16_t bytes[2 * 2 * kMostLanes];
+  for (std::int64_t p = 0; p < pairs; p += 2, packed += 3 * width) {
+    for (std::int64_t half = 0; half < 2; ++half) {
+      for (std::int64_t i = 0; i < width; ++i) {
+        const std::int32_t w = packed[half * width + i];
+        // Beyond 127*256 + 127 the rest takes what the byte cannot.
+        const std::int32_t upper = ((w < 32639 ? w : 32639) + 128) >> 8;
+        const std::int32_t rest = w - upper * 256;
+        sums.weight[i] += w < 0 ? -w : w;
+        sums.rest[i] += rest < 0 ? -rest : rest;
+        sums.upper[i] += upper;
+        bytes[half * width + i] = static_cast<std::int16_t>(upper);
+      }
+    }
+    // [pair][lane][2] of bytes become [lane][pair][2].
+    for (std::int64_t lane = 0; lane < width / 2; ++lane) {
+      const std::int16_t* b = bytes + 2 * lane;
+      packed[2 * width + 2 * lane] = static_cast<std::int16_t>((b[0] & 255) | b[1] << 8);
+      packed[2 * width + 2 * lane + 1] =
+          static_cast<std::int16_t>((b[width] & 255) | b[width + 1] << 8);
     }
   }
 }
@@ -29,30 +67,31 @@ void add_magnitudes(const std::int16_t* __restrict packed, std::int64_t pairs, s
 /// Cuts a block's reduction into segments while its weights are being packed.
 class Segmenter {
  public:
-  Segmenter(std::int64_t largest_digit, WeightBlock& block)
-      : limit_(((std::int64_t{1} << 31) - 1) / largest_digit), block_(block) {}
+  Segmenter(const PackRequest& request, WeightBlock& block) : request_(request), block_(block) {}
 
-  void add(std::int64_t input, const std::int16_t* packed, std::int64_t pairs, std::int64_t step,
-           std::int64_t lanes) {
-    for (std::int64_t begin = 0; begin < pairs; begin += kPiece) {
-      const std::int64_t count = std::min(kPiece, pairs - begin);
-      std::int32_t piece[kMostLanes] = {};
-      add_magnitudes(packed + begin * step, count, step, lanes, piece);
-      append(input + 2 * begin, count, piece, begin > 0);
+  /// A piece of which nothing is missing but the upper bytes. `continues`: the activations follow
+  /// those of the piece before.
+  void add(std::int64_t input, std::int16_t* packed, std::int64_t pairs, bool continues) {
+    Sums sums;
+    if (request_.split == Split::bytes) {
+      add_upper_bytes(packed, pairs, 2 * block_.lanes, sums);
+    } else {
+      add_magnitudes(packed, pairs, 2 * block_.lanes, sums);
     }
-  }
-  void finish() { block_.segments.back().flush = true; }
-
- private:
-  void append(std::int64_t input, std::int64_t pairs, const std::int32_t* piece, bool continues) {
-    std::int64_t largest = 0;
-    for (std::int64_t l = 0; l < kMostLanes; ++l) largest = std::max(largest, sums_[l] + piece[l]);
-    if (largest > limit_) {
-      block_.segments.back().flush = true;
-      std::fill(std::begin(sums_), std::end(sums_), 0);
+    std::int64_t worst = 0;
+    std::int64_t piece[kMostLanes];
+    for (std::int64_t l = 0; l < block_.lanes; ++l) {
+      piece[l] = worst_of(sums, l);
+      worst = std::max(worst, worst_[l] + piece[l]);
+    }
+    if (worst > kLimit) {
+      flush();
       continues = false;
     }
-    for (std::int64_t l = 0; l < kMostLanes; ++l) sums_[l] += piece[l];
+    for (std::int64_t l = 0; l < block_.lanes; ++l) {
+      worst_[l] += piece[l];
+      upper_[l] += sums.upper[2 * l] + sums.upper[2 * l + 1];
+    }
     if (continues) {
       block_.segments.back().pairs += static_cast<std::int32_t>(pairs);
     } else {
@@ -60,32 +99,80 @@ class Segmenter {
     }
   }
 
-  std::int64_t limit_;
+  /// Empties the accumulators after the last segment.
+  void flush() {
+    block_.segments.back().flush = true;
+    if (request_.split == Split::bytes) {
+      for (std::int64_t l = 0; l < block_.lanes; ++l) block_.starts.push_back(-128 * upper_[l]);
+    }
+    std::fill(std::begin(worst_), std::end(worst_), 0);
+    std::fill(std::begin(upper_), std::end(upper_), 0);
+  }
+
+ private:
+  /// How far a lane's accumulators can come during a piece.
+  std::int64_t worst_of(const Sums& sums, std::int64_t lane) const {
+    const auto both = [&](const std::int32_t* values) {
+      return std::int64_t{values[2 * lane]} + values[2 * lane + 1];
+    };
+    return request_.split == Split::bytes ? 32768 * both(sums.rest) + 255 * both(sums.weight)
+                                          : request_.largest_digit * both(sums.weight);
+  }
+
+  const PackRequest& request_;
   WeightBlock& block_;
-  std::int64_t sums_[kMostLanes] = {};
+  std::int64_t worst_[kMostLanes] = {};
+  std::int32_t upper_[kMostLanes] = {};
 };
+
+/// Two weights as they stand in a packed pair.
+template <class T>
+std::uint32_t pair_of(T first, T second) {
+  return static_cast<std::uint16_t>(first) |
+         static_cast<std::uint32_t>(static_cast<std::uint16_t>(second)) << 16;
+}
+
+/// Writes `count` elements for one lane, two pairs at a time: `to` is the lane's first pair, the
+/// next one lies `pair_step` further, and the next two `step` further.
+template <class T>
+void put_lane(const T* from, const std::int64_t* taps, std::int64_t count, std::int64_t pair_step,
+              std::int64_t step, std::int16_t* to) {
+  std::int64_t k = 0;
+  for (; k + 3 < count; k += 4, to += step) {
+    const std::uint32_t one = pair_of(from[taps[k]], from[taps[k + 1]]);
+    const std::uint32_t two = pair_of(from[taps[k + 2]], from[taps[k + 3]]);
+    std::memcpy(to, &one, sizeof one);
+    std::memcpy(to + pair_step, &two, sizeof two);
+  }
+  for (std::int64_t i = 0; k < count; ++i, ++k) {
+    to[(i >> 1) * pair_step + (i & 1)] = from[taps[k]];
+  }
+}
 
 template <class T>
 void pack(const PackRequest& request, const T* weights, WeightBlock& block, std::int16_t* packed) {
   const ReductionOrder& order = *request.order;
-  const std::int64_t lanes = block.narrow ? request.lanes / 2 : request.lanes;
-  const std::int64_t step = 2 * lanes;
-  Segmenter segmenter(request.largest_digit, block);
+  const std::int64_t pairs = order.pairs_per_run(request.split);
+  const std::int64_t step = packed_size(request.split, 2, block.lanes);
+  Segmenter segmenter(request, block);
   std::int16_t* out = packed + block.address;
-  std::fill_n(out, order.pairs() * step, std::int16_t{0});
   for (std::size_t r = 0; r < order.run_inputs.size(); ++r) {
     const T* run = weights + request.base + order.run_kernels[r];
-    for (std::int64_t lane = 0; lane < block.count; ++lane) {
-      const T* from = run + (block.first + lane) * request.channel_step;
-      std::int16_t* to = out + 2 * lane;
-      for (std::int64_t k = 0; k < order.run; ++k) {
-        to[(k >> 1) * step + (k & 1)] = from[order.taps[static_cast<std::size_t>(k)]];
+    for (std::int64_t begin = 0; begin < pairs; begin += kPiece) {
+      const std::int64_t count = std::min(kPiece, pairs - begin);
+      const std::int64_t size = packed_size(request.split, count, block.lanes);
+      const std::int64_t end = std::min(order.run, 2 * (begin + count));
+      const bool full = block.count == block.lanes && end == 2 * (begin + count);
+      if (!full) std::fill_n(out, size, std::int16_t{0});
+      for (std::int64_t lane = 0; lane < block.count; ++lane) {
+        put_lane(run + (block.first + lane) * request.channel_step, order.taps.data() + 2 * begin,
+                 end - 2 * begin, 2 * block.lanes, step, out + 2 * lane);
       }
+      segmenter.add(order.run_inputs[r] + 2 * begin, out, count, begin > 0);
+      out += size;
     }
-    segmenter.add(order.run_inputs[r], out, order.pairs_per_run(), step, lanes);
-    out += order.pairs_per_run() * step;
   }
-  segmenter.finish();
+  segmenter.flush();
 }
 
 }  // namespace

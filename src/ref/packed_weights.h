@@ -16,33 +16,41 @@ struct ReductionOrder {
   std::vector<std::int64_t> run_kernels;  ///< Per run: address step in the weights.
   std::vector<std::int64_t> taps;         ///< Per element of a run: address step in the weights.
 
-  std::int64_t pairs_per_run() const { return (run + 1) / 2; }
-  std::int64_t pairs() const {
-    return pairs_per_run() * static_cast<std::int64_t>(run_inputs.size());
+  /// Pairs that kernels walk per run: with Split::bytes they come in twos.
+  std::int64_t pairs_per_run(Split split) const {
+    return split == Split::bytes ? (run + 3) / 4 * 2 : (run + 1) / 2;
+  }
+  std::int64_t pairs(Split split) const {
+    return pairs_per_run(split) * static_cast<std::int64_t>(run_inputs.size());
   }
 };
+
+/// 16-bit units that packed pairs of that many lanes take.
+inline std::int64_t packed_size(Split split, std::int64_t pairs, std::int64_t lanes) {
+  return pairs * lanes * (split == Split::bytes ? 3 : 2);
+}
 
 /// Weights of up to `lanes` output channels, packed for a tile kernel.
 struct WeightBlock {
   std::int64_t first = 0;    ///< First output channel.
   std::int64_t count = 0;    ///< Channels in use; the other lanes are zero.
-  bool narrow = false;       ///< Half the lanes.
+  std::int64_t lanes = 0;    ///< All or half of the tile kernel's.
   std::int64_t address = 0;  ///< Of the first pair, in the packed array.
   std::vector<Segment> segments;
+  std::vector<std::int32_t> starts;  ///< See TileArgs.
 };
 
-/// Packs `channels` kernels, `channel_step` apart from `base` on, into blocks appended to `blocks`
-/// and written to `packed` (from the block's address on). Segments end where 32 bits could
-/// overflow with activation digits up to `largest_digit`, seen from the weights' actual magnitudes.
+/// Where the weights of a block come from and how they are packed. Segments end where 32 bits could
+/// overflow, seen from the weights' actual magnitudes.
 struct PackRequest {
   const Tensor* weights = nullptr;  ///< i8 or i16.
   const ReductionOrder* order = nullptr;
   std::int64_t base = 0, channel_step = 0;
-  std::int64_t largest_digit = 128;
-  int lanes = 0;  ///< Of the tile kernel.
+  Split split = Split::digits;
+  std::int64_t largest_digit = 128;  ///< Of an activation, unless Split::bytes.
 };
 
-/// Fills one block (its first, count, narrow and address are set) and its segments.
+/// Fills one block (its first, count, lanes and address are set) and its segments.
 void pack_block(const PackRequest& request, WeightBlock& block, std::int16_t* packed);
 
 }  // namespace syncopate::ref

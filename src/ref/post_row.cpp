@@ -49,6 +49,44 @@ void scale_uniform(const std::int64_t* __restrict sums, std::int64_t multiplier,
   }
 }
 
+/// As scale_channels or scale_uniform, straight to 16 bits: the usual end of a convolution and of
+/// an addition.
+SYNCOPATE_MULTIVERSION
+void scale_channels_i16(const std::int64_t* __restrict sums, const PostRow::Channels& post,
+                        std::size_t channel, std::size_t count, std::int16_t* __restrict result) {
+  const std::int64_t* __restrict multiplier = post.multiplier.data() + channel;
+  const std::int64_t* __restrict bias = post.bias.data() + channel;
+  const std::int64_t* __restrict shift = post.shift.data() + channel;
+  const std::int64_t* __restrict half = post.half.data() + channel;
+  const std::int64_t* __restrict odd = post.odd.data() + channel;
+  const std::int64_t low = post.low;
+  const std::int64_t high = post.high;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int64_t value = sums[i] * multiplier[i] + bias[i];
+    const std::int64_t y = (value + half[i] + ((value >> shift[i]) & odd[i])) >> shift[i];
+    const std::int64_t above = y < low ? low : y;
+    result[i] = static_cast<std::int16_t>(above > high ? high : above);
+  }
+}
+
+SYNCOPATE_MULTIVERSION
+void scale_uniform_i16(const std::int64_t* __restrict sums, const PostRow::Channels& post,
+                       std::size_t channel, std::size_t count, std::int16_t* __restrict result) {
+  const std::int64_t multiplier = post.multiplier[channel];
+  const std::int64_t bias = post.bias[channel];
+  const std::int64_t shift = post.shift[channel];
+  const std::int64_t half = post.half[channel];
+  const std::int64_t odd = post.odd[channel];
+  const std::int64_t low = post.low;
+  const std::int64_t high = post.high;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int64_t value = sums[i] * multiplier + bias;
+    const std::int64_t y = (value + half + ((value >> shift) & odd)) >> shift;
+    const std::int64_t above = y < low ? low : y;
+    result[i] = static_cast<std::int16_t>(above > high ? high : above);
+  }
+}
+
 SYNCOPATE_MULTIVERSION
 void narrow_i16(const std::int64_t* __restrict from, std::size_t count,
                 std::int16_t* __restrict to) {
@@ -103,17 +141,20 @@ PostRow::PostRow(const gconv::FixedPost* post) : post_(post) {
       std::max({post->multiplier.size(), post->bias.size(), post->shift.size()});
   for (std::size_t c = 0; c < channels; ++c) {
     const auto channel = static_cast<std::int64_t>(c);
-    multiplier_.push_back(gconv::channel_entry(post->multiplier, channel));
-    bias_.push_back(gconv::channel_entry(post->bias, channel));
-    shift_.push_back(gconv::channel_entry(post->shift, channel));
-    half_.push_back(half_of(shift_.back()));
-    odd_.push_back(shift_.back() == 0 ? 0 : 1);
+    channels_.multiplier.push_back(gconv::channel_entry(post->multiplier, channel));
+    channels_.bias.push_back(gconv::channel_entry(post->bias, channel));
+    channels_.shift.push_back(gconv::channel_entry(post->shift, channel));
+    channels_.half.push_back(half_of(channels_.shift.back()));
+    channels_.odd.push_back(channels_.shift.back() == 0 ? 0 : 1);
   }
+  channels_.low = post->low;
+  channels_.high = post->high;
 }
 
 bool PostRow::keeps(DType dtype) const {
   if (post_ == nullptr) return true;
-  if (!uniform() || post_->table || multiplier_[0] != 1 || bias_[0] != 0 || shift_[0] != 0) {
+  if (!uniform() || post_->table || channels_.multiplier[0] != 1 || channels_.bias[0] != 0 ||
+      channels_.shift[0] != 0) {
     return false;
   }
   const std::int64_t limit = dtype == DType::i8    ? std::numeric_limits<std::int8_t>::max()
@@ -124,14 +165,15 @@ bool PostRow::keeps(DType dtype) const {
 
 void PostRow::scale(std::span<const std::int64_t> sums, std::int64_t channel, std::int64_t step,
                     std::int64_t* result) const {
-  const Bounds bounds{post_->low, post_->high};
+  const Channels& p = channels_;
+  const Bounds bounds{p.low, p.high};
   const std::size_t c = uniform() ? 0 : static_cast<std::size_t>(channel);
   if (uniform() || step == 0) {
-    scale_uniform(sums.data(), multiplier_[c], bias_[c], shift_[c], half_[c], odd_[c], bounds,
+    scale_uniform(sums.data(), p.multiplier[c], p.bias[c], p.shift[c], p.half[c], p.odd[c], bounds,
                   sums.size(), result);
   } else if (step == 1) {
-    scale_channels(sums.data(), multiplier_.data() + c, bias_.data() + c, shift_.data() + c,
-                   half_.data() + c, odd_.data() + c, bounds, sums.size(), result);
+    scale_channels(sums.data(), p.multiplier.data() + c, p.bias.data() + c, p.shift.data() + c,
+                   p.half.data() + c, p.odd.data() + c, bounds, sums.size(), result);
   } else {
     for (std::size_t i = 0; i < sums.size(); ++i) {
       scale(sums.subspan(i, 1), channel + static_cast<std::int64_t>(i) * step, 0, result + i);
@@ -141,6 +183,17 @@ void PostRow::scale(std::span<const std::int64_t> sums, std::int64_t channel, st
 
 void PostRow::apply(std::span<const std::int64_t> sums, std::int64_t channel, std::int64_t step,
                     DType dtype, void* out, std::int64_t out_step) const {
+  if (post_ != nullptr && !post_->table && dtype == DType::i16 && out_step == 1) {
+    auto* to = static_cast<std::int16_t*>(out);
+    if (uniform() || step == 0) {
+      return scale_uniform_i16(sums.data(), channels_,
+                               uniform() ? 0 : static_cast<std::size_t>(channel), sums.size(), to);
+    }
+    if (step == 1) {
+      return scale_channels_i16(sums.data(), channels_, static_cast<std::size_t>(channel),
+                                sums.size(), to);
+    }
+  }
   std::int64_t scaled[kChunk];
   for (std::size_t begin = 0; begin < sums.size(); begin += kChunk) {
     const auto part = sums.subspan(begin, std::min(kChunk, sums.size() - begin));

@@ -12,11 +12,19 @@ namespace syncopate::ref {
 /// gconv::apply, many elements at a time.
 class PostRow {
  public:
+  /// A post by channel: one entry each, or a single one.
+  struct Channels {
+    std::vector<std::int64_t> multiplier, bias, shift;
+    std::vector<std::int64_t> half;  ///< Half of 2^shift, less 1; 0 without shift.
+    std::vector<std::int64_t> odd;   ///< Selects the parity that decides ties; 0 without shift.
+    std::int64_t low = 0, high = 0;
+  };
+
   /// `post` is null when sums are kept exactly; it must outlive this object.
   explicit PostRow(const gconv::FixedPost* post);
 
   /// Whether it gives every channel the same result.
-  bool uniform() const { return multiplier_.size() <= 1; }
+  bool uniform() const { return channels_.multiplier.size() <= 1; }
   /// Whether every value of `dtype` is its own result.
   bool keeps(DType dtype) const;
 
@@ -30,9 +38,7 @@ class PostRow {
              std::int64_t* result) const;
 
   const gconv::FixedPost* post_;
-  std::vector<std::int64_t> multiplier_, bias_, shift_;
-  std::vector<std::int64_t> half_;  ///< Half of 2^shift, less 1; 0 without shift.
-  std::vector<std::int64_t> odd_;   ///< Selects the parity that decides ties; 0 without shift.
+  Channels channels_;
 };
 
 }  // namespace syncopate::ref

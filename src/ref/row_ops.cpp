@@ -97,6 +97,22 @@ void add_i16(const std::int16_t* __restrict x, std::int64_t count, std::int64_t*
   for (std::int64_t i = 0; i < count; ++i) sums[i] += x[i];
 }
 
+SYNCOPATE_MULTIVERSION
+void add_scaled_i16(const std::int16_t* __restrict x, std::int64_t x_factor,
+                    const std::int16_t* __restrict k, std::int64_t k_factor, std::int64_t count,
+                    std::int64_t* __restrict sums) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    sums[i] = std::int64_t{x[i]} * x_factor + std::int64_t{k[i]} * k_factor;
+  }
+}
+
+const std::int16_t* neighbors_i16(const RowOperand& from) {
+  if (from.tensor->dtype() != DType::i16 || from.step != 1) {
+    broken("expected neighboring i16 elements");
+  }
+  return from.tensor->data<std::int16_t>().data() + from.address;
+}
+
 }  // namespace
 
 void widen_row(const RowOperand& from, std::int64_t count, std::int64_t* out) {
@@ -149,10 +165,7 @@ void reduce_row(Reduce reduce, const std::int64_t* x, std::int64_t count, std::i
 
 void reduce_operand_row(Reduce reduce, const RowOperand& from, std::int64_t count,
                         std::int64_t* sums) {
-  if (from.tensor->dtype() != DType::i16 || from.step != 1) {
-    broken("reduce_operand_row takes neighboring i16 elements");
-  }
-  const std::int16_t* x = from.tensor->data<std::int16_t>().data() + from.address;
+  const std::int16_t* x = neighbors_i16(from);
   switch (reduce) {
     case Reduce::none:
       return widen_i16(x, count, sums);
@@ -161,6 +174,11 @@ void reduce_operand_row(Reduce reduce, const RowOperand& from, std::int64_t coun
     case Reduce::max:
       return maximize_i16(x, count, sums);
   }
+}
+
+void add_operand_rows(const RowOperand& x, std::int64_t x_factor, const RowOperand& k,
+                      std::int64_t k_factor, std::int64_t count, std::int64_t* sums) {
+  add_scaled_i16(neighbors_i16(x), x_factor, neighbors_i16(k), k_factor, count, sums);
 }
 
 }  // namespace syncopate::ref

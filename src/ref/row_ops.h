@@ -28,4 +28,8 @@ void reduce_row(gconv::Reduce reduce, const std::int64_t* x, std::int64_t count,
 void reduce_operand_row(gconv::Reduce reduce, const RowOperand& from, std::int64_t count,
                         std::int64_t* sums);
 
+/// sums[i] = x[i]*x_factor + k[i]*k_factor for neighboring i16 elements.
+void add_operand_rows(const RowOperand& x, std::int64_t x_factor, const RowOperand& k,
+                      std::int64_t k_factor, std::int64_t count, std::int64_t* sums);
+
 }  // namespace syncopate::ref

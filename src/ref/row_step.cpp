@@ -86,6 +86,7 @@ class RowStep : public FixedStep {
   void rearrange_kernel(const gconv::TensorInfo& kernel);
   void place(const Odometer& at, std::int64_t first, Row& row) const;
   bool clip(const Row& row, const Tap& tap, std::int64_t& begin, std::int64_t& end) const;
+  bool adds_neighbors(const Tensor& input, const Tensor* kernel) const;
   void reduce(const Row& row, const Tensor& input, const Tensor* kernel, Buffers& buffers) const;
   void run_row(const Row& row, const StepOperands& operands, const Tensor* kernel, std::byte* out,
                Buffers& buffers) const;
@@ -230,8 +231,21 @@ bool RowStep::clip(const Row& row, const Tap& tap, std::int64_t& begin, std::int
   return begin < end;
 }
 
+/// Whether the sums are nothing but those of neighboring 16-bit elements of two tensors.
+bool RowStep::adds_neighbors(const Tensor& input, const Tensor* kernel) const {
+  return (gconv_.main == Main::add || gconv_.main == Main::sub) && gconv_.pre == gconv::Pre::none &&
+         taps_.size() == 1 && guards_.empty() && input.dtype() == DType::i16 &&
+         kernel->dtype() == DType::i16 && row_.input == 1 && row_.kernel == 1;
+}
+
 void RowStep::reduce(const Row& row, const Tensor& input, const Tensor* kernel,
                      Buffers& buffers) const {
+  if (adds_neighbors(input, kernel)) {
+    const std::int64_t k_factor = gconv_.kernel_factor;
+    return add_operand_rows({&input, row.input, 1}, gconv_.input_factor, {kernel, row.kernel, 1},
+                            gconv_.main == Main::sub ? -k_factor : k_factor, row.count,
+                            buffers.sums);
+  }
   const bool maximum = gconv_.reduce == Reduce::max;
   std::fill_n(buffers.sums, row.count, maximum ? kNothing : 0);
   const bool direct = values_only_ && input.dtype() == DType::i16 && row_.input == 1;
