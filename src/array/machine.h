@@ -34,6 +34,9 @@ class ConvCounter {
                      sim::Stats& stats) const = 0;
   /// False when only shapes and weights decide: `neurons` is then empty.
   virtual bool uses_neurons() const { return true; }
+  /// False when, besides, only the number of pixels counts, not where they lie: tiles of the same
+  /// weights and as many pixels cost the same. Then one of them is counted for all.
+  virtual bool uses_place() const { return true; }
 };
 
 /// The convolution datapath, the part in which array machines differ. Both engines book cycles,

@@ -50,12 +50,8 @@ void TileSequence::transfers(const map::TileBox& box, sim::Loads& loads,
     }
     if (box.load_synapses) {
       const DirectoryEntry entry = weights(box);
-      if (entry.synapse_bytes > 0) {
-        loads.push_back({sim::Stream::synapses, entry.synapses, entry.synapse_bytes, 1, 0});
-      }
-      if (entry.index_bytes > 0) {
-        loads.push_back({sim::Stream::index, entry.index, entry.index_bytes, 1, 0});
-      }
+      if (entry.synapse_bytes > 0) loads.push_back(synapses_of(entry));
+      if (entry.index_bytes > 0) loads.push_back(index_of(entry));
     }
   }
   if (!box.last) return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "array/neurons.h"
@@ -22,7 +23,10 @@ class TileSequence {
   sim::Tile tile(std::int64_t number) const;
   /// The transfers of a tile with that box, appended to empty lists.
   void transfers(const map::TileBox& box, sim::Loads& loads, sim::Stores& stores) const;
-  /// The weights of a tile in the image; empty without weights.
+  /// Where the weights of segments lie in the image (array::Segments numbers them); empty without
+  /// weights.
+  std::span<const DirectoryEntry> directory() const { return directory_; }
+  /// The weights of a tile; empty without weights.
   DirectoryEntry weights(const map::TileBox& box) const;
 
  private:
@@ -31,5 +35,13 @@ class TileSequence {
   bool weights_ = false;
   std::vector<DirectoryEntry> directory_;  ///< Per segment.
 };
+
+/// The loads of a segment's weights.
+inline sim::Transfer synapses_of(const DirectoryEntry& entry) {
+  return {sim::Stream::synapses, entry.synapses, entry.synapse_bytes, 1, 0};
+}
+inline sim::Transfer index_of(const DirectoryEntry& entry) {
+  return {sim::Stream::index, entry.index, entry.index_bytes, 1, 0};
+}
 
 }  // namespace syncopate::array

@@ -7,14 +7,11 @@
 namespace syncopate::map {
 namespace {
 
-bool same_neurons(const Loops& loops, const TileStep& a, const TileStep& b) {
-  const bool own_channels = loops.kind != WorkKind::conv;
-  return a.batch == b.batch && a.group == b.group && a.pixel == b.pixel && a.in == b.in &&
-         (!own_channels || a.out == b.out);
-}
-
-bool same_synapses(const TileStep& a, const TileStep& b) {
-  return a.group == b.group && a.out == b.out && a.in == b.in;
+/// Takes the innermost of some nested indices off a number.
+std::int64_t take(std::int64_t& number, std::int64_t count) {
+  const std::int64_t index = number % count;
+  number /= count;
+  return index;
 }
 
 bool has_weights(const Loops& loops) {
@@ -59,78 +56,76 @@ TileOrder::TileOrder(const Loops& loops, const Tiling& tiling) : loops_(loops), 
   if (tiles > 0x1p40) fail("a layer of over 2^40 tiles: the program is damaged");
   all_pixels_ = pixels_[0] * pixels_[1] * pixels_[2];
   size_ = loops.batch * loops.groups * outs_ * all_pixels_ * ins_;
+  count_loads();
+}
+
+/// A block of operands is loaded unless the previous tile used it: with several blocks of inputs
+/// each tile needs another one, with a single one it depends on which loop is the inner one.
+void TileOrder::count_loads() {
+  const bool by_neurons = tiling_.order == Order::neuron_reuse;
+  images_ = loops_.batch * all_pixels_;
+  shared_ = loops_.kind == WorkKind::conv;
+  synapse_loads_ = images_;
+  if (shared_ && (ins_ > 1 || (!by_neurons && images_ > 1))) neuron_loads_ = outs_;
+  if (ins_ == 1 && by_neurons && outs_ == 1) synapse_loads_ = loops_.groups == 1 ? 1 : loops_.batch;
+  if (!by_neurons && (ins_ == 1 || tiling_.resident)) synapse_loads_ = 1;
 }
 
 TileStep TileOrder::step(std::int64_t number) const {
   TileStep step;
-  std::int64_t rest = number;
-  const auto take = [&](std::int64_t count) {
-    const std::int64_t index = rest % count;
-    rest /= count;
-    return index;
-  };
   const bool by_neurons = tiling_.order == Order::neuron_reuse;
-  step.in = take(ins_);
-  if (by_neurons) step.out = take(outs_);
-  for (std::size_t d = 3; d-- > 0;) step.pixel[d] = take(pixels_[d]);
+  step.in = take(number, ins_);
+  if (by_neurons) step.out = take(number, outs_);
+  for (std::size_t d = 3; d-- > 0;) step.pixel[d] = take(number, pixels_[d]);
   if (by_neurons) {
-    step.group = take(loops_.groups);
-    step.batch = rest;
+    step.group = take(number, loops_.groups);
+    step.batch = number;
   } else {
-    step.batch = take(loops_.batch);
-    step.out = take(outs_);
-    step.group = rest;
+    step.batch = take(number, loops_.batch);
+    step.out = take(number, outs_);
+    step.group = number;
   }
   return step;
 }
 
 TileStep TileOrder::operand_block(std::int64_t number) const {
   TileStep step;
-  const auto take = [&](std::int64_t count) {
-    const std::int64_t index = number % count;
-    number /= count;
-    return index;
-  };
-  step.in = take(ins_);
-  for (std::size_t d = 3; d-- > 0;) step.pixel[d] = take(pixels_[d]);
-  step.group = take(loops_.groups);
+  step.in = take(number, ins_);
+  for (std::size_t d = 3; d-- > 0;) step.pixel[d] = take(number, pixels_[d]);
+  step.group = take(number, loops_.groups);
   step.batch = number;
   return step;
 }
 
-/// Visits the loops' indices from the innermost to the outermost until `visit` returns true.
-template <class Visit>
-bool TileOrder::carry(TileStep& step, const Visit& visit) const {
-  auto& p = step.pixel;
-  if (visit(step.in, ins_)) return true;
-  if (tiling_.order == Order::neuron_reuse) {
-    return visit(step.out, outs_) || visit(p[2], pixels_[2]) || visit(p[1], pixels_[1]) ||
-           visit(p[0], pixels_[0]) || visit(step.group, loops_.groups) ||
-           visit(step.batch, loops_.batch);
-  }
-  return visit(p[2], pixels_[2]) || visit(p[1], pixels_[1]) || visit(p[0], pixels_[0]) ||
-         visit(step.batch, loops_.batch) || visit(step.out, outs_) ||
-         visit(step.group, loops_.groups);
+TileStep TileOrder::output_block(std::int64_t number) const {
+  TileStep step;
+  step.in = ins_ - 1;
+  step.out = take(number, outs_);
+  for (std::size_t d = 3; d-- > 0;) step.pixel[d] = take(number, pixels_[d]);
+  step.group = take(number, loops_.groups);
+  step.batch = number;
+  return step;
 }
 
 bool TileOrder::advance(TileStep& step) const {
-  return carry(step, [](std::int64_t& index, std::int64_t count) {
+  const auto next = [](std::int64_t& index, std::int64_t count) {
     if (++index < count) return true;
     index = 0;
     return false;
-  });
-}
-
-bool TileOrder::retreat(TileStep& step) const {
-  return carry(step, [](std::int64_t& index, std::int64_t count) {
-    if (--index >= 0) return true;
-    index = count - 1;
-    return false;
-  });
+  };
+  auto& p = step.pixel;
+  if (next(step.in, ins_)) return true;
+  if (tiling_.order == Order::neuron_reuse) {
+    return next(step.out, outs_) || next(p[2], pixels_[2]) || next(p[1], pixels_[1]) ||
+           next(p[0], pixels_[0]) || next(step.group, loops_.groups) ||
+           next(step.batch, loops_.batch);
+  }
+  return next(p[2], pixels_[2]) || next(p[1], pixels_[1]) || next(p[0], pixels_[0]) ||
+         next(step.batch, loops_.batch) || next(step.out, outs_) || next(step.group, loops_.groups);
 }
 
 std::int64_t TileOrder::number(const TileStep& s) const {
-  const std::int64_t pixel = (s.pixel[0] * pixels_[1] + s.pixel[1]) * pixels_[2] + s.pixel[2];
+  const std::int64_t pixel = pixel_number(s);
   if (tiling_.order == Order::neuron_reuse) {
     return (((s.batch * loops_.groups + s.group) * all_pixels_ + pixel) * outs_ + s.out) * ins_ +
            s.in;
@@ -152,12 +147,8 @@ TileBox TileOrder::box(const TileStep& s) const {
   }
   box.first = s.in == 0;
   box.last = s.in == ins_ - 1;
-  TileStep before = s;
-  const bool begins = !retreat(before);
-  const bool again = tiling_.resident && tiling_.order == Order::synapse_reuse &&
-                     (s.batch > 0 || s.pixel != std::array<std::int64_t, 3>{});
-  box.load_neurons = begins || !same_neurons(loops_, s, before);
-  box.load_synapses = !has_weights(loops_) || begins || !(again || same_synapses(s, before));
+  box.load_neurons = loads_neurons(s);
+  box.load_synapses = !has_weights(loops_) || loads_synapses(s);
   return box;
 }
 

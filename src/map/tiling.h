@@ -120,27 +120,52 @@ class TileOrder {
   std::int64_t size() const { return size_; }
   TileStep step(std::int64_t number) const;
   std::int64_t number(const TileStep& step) const;
-  /// Moves to the next or previous tile; false (and wraps around) at the end or the beginning.
+  /// Moves to the next tile; false (and back to the first one) at the end.
   bool advance(TileStep& step) const;
-  bool retreat(TileStep& step) const;
   TileBox box(const TileStep& step) const;
   TileBox box(std::int64_t number) const { return box(step(number)); }
   /// The first tile, by outputs, of one of the size() / out_blocks() sets of tiles of a convolution
   /// that read the same neurons.
   TileStep operand_block(std::int64_t number) const;
+  /// The last tile, by inputs, of one of the size() / in_blocks() blocks of outputs, and the
+  /// block's number.
+  TileStep output_block(std::int64_t number) const;
+  std::int64_t output_block_of(const TileStep& s) const {
+    return ((s.batch * loops_.groups + s.group) * all_pixels_ + pixel_number(s)) * outs_ + s.out;
+  }
+  std::int64_t operand_block_of(const TileStep& s) const {
+    return ((s.batch * loops_.groups + s.group) * all_pixels_ + pixel_number(s)) * ins_ + s.in;
+  }
+  /// How often each such set's neurons are loaded (other work loads each tile's own neurons once),
+  /// and how often each block of synapses.
+  std::int64_t neuron_loads() const { return neuron_loads_; }
+  std::int64_t synapse_loads() const { return synapse_loads_; }
+  /// See TileBox; synapses for work with weights only.
+  bool loads_neurons(const TileStep& step) const {
+    return neuron_loads_ > 1 || !shared_ || step.out == 0;
+  }
+  bool loads_synapses(const TileStep& step) const {
+    return synapse_loads_ == images_ ||
+           (step.pixel[0] == 0 && step.pixel[1] == 0 && step.pixel[2] == 0 &&
+            (synapse_loads_ > 1 || step.batch == 0));
+  }
   /// Blocks along each loop.
   std::int64_t out_blocks() const { return outs_; }
   std::int64_t in_blocks() const { return ins_; }
   const std::array<std::int64_t, 3>& pixel_blocks() const { return pixels_; }
 
  private:
-  template <class Visit>
-  bool carry(TileStep& step, const Visit& visit) const;
+  void count_loads();
+  std::int64_t pixel_number(const TileStep& s) const {
+    return (s.pixel[0] * pixels_[1] + s.pixel[1]) * pixels_[2] + s.pixel[2];
+  }
 
   Loops loops_;
   Tiling tiling_;
   std::int64_t outs_ = 1, ins_ = 1, all_pixels_ = 1, size_ = 0;
   std::array<std::int64_t, 3> pixels_{1, 1, 1};
+  bool shared_ = false;  ///< Several blocks of outputs read the same neurons.
+  std::int64_t images_ = 1, neuron_loads_ = 1, synapse_loads_ = 1;
 };
 
 /// The tiles of a layer in execution order.

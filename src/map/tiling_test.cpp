@@ -108,6 +108,57 @@ TEST(Tiling, LoadsAreSkippedExactlyWhenTheOperandIsStillThere) {
   }
 }
 
+TEST(Tiling, TilesByNumberAreTheWalk) {
+  Random random(4);
+  for (int i = 0; i < 200; ++i) {
+    const Loops l = random_loops(random);
+    const Tiling t = random_tiling(l, random);
+    const TileOrder order(l, t);
+    const std::vector<TileBox> boxes = walk(l, t);
+    ASSERT_EQ(order.size(), std::ssize(boxes));
+    std::map<std::int64_t, std::int64_t> operands, synapses;  // Loads per block.
+    std::set<std::int64_t> outputs;
+    for (std::int64_t n = 0; n < order.size(); ++n) {
+      const TileStep step = order.step(n);
+      const TileBox& box = boxes[static_cast<std::size_t>(n)];
+      ASSERT_EQ(order.box(n), box);
+      ASSERT_EQ(order.number(step), n);
+      const TileStep operand = order.operand_block(order.operand_block_of(step));
+      EXPECT_EQ(order.box(operand).begin, box.begin);
+      EXPECT_EQ(order.box(operand).in0, box.in0);
+      operands[order.operand_block_of(step)] += box.load_neurons;
+      synapses[(step.group * order.out_blocks() + step.out) * order.in_blocks() + step.in] +=
+          box.load_synapses;
+      if (!box.last) continue;
+      EXPECT_EQ(order.output_block(order.output_block_of(step)), step);
+      EXPECT_TRUE(outputs.insert(order.output_block_of(step)).second);
+    }
+    EXPECT_EQ(std::ssize(outputs), order.size() / order.in_blocks());
+    for (const auto& [block, loads] : operands) {
+      if (l.kind == WorkKind::conv) {
+        EXPECT_EQ(loads, order.neuron_loads());
+      }
+    }
+    for (const auto& [block, loads] : synapses) {
+      if (l.weights && l.kind != WorkKind::elementwise) {
+        EXPECT_EQ(loads, order.synapse_loads());
+      }
+    }
+  }
+}
+
+TEST(Tiling, AbsurdLoopsAreRefused) {
+  Loops l;
+  l.outs = std::int64_t{1} << 40;
+  l.ins = std::int64_t{1} << 40;
+  EXPECT_THROW(TileOrder(l, {}), InputError);
+  l.ins = 0;
+  EXPECT_THROW(TileOrder(l, {}), InputError);
+  Tiling t;
+  t.block[1] = 0;
+  EXPECT_THROW(TileOrder(Loops{}, t), InputError);
+}
+
 TEST(Tiling, InputRangeIsWhatTheWindowsTouch) {
   Random random(3);
   for (int i = 0; i < 500; ++i) {

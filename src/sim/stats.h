@@ -42,6 +42,8 @@ struct Stats {
   std::int64_t dram_bytes() const { return read_bytes() + write_bytes; }
   Stats& operator+=(const Stats& other);
   Stats& operator-=(const Stats& other);
+  /// Adds what happened `times` times.
+  Stats& add(const Stats& other, std::int64_t times);
   bool operator==(const Stats&) const = default;
 };
 

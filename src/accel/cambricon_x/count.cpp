@@ -48,6 +48,7 @@ class Counter : public array::ConvCounter {
   void count(const map::TileBox& box, const array::PixelMasks& neurons,
              sim::Stats& stats) const override;
   bool uses_neurons() const override { return false; }
+  bool uses_place() const override { return false; }
 
  private:
   std::size_t entries(const sim::LayerData& data, const array::DecodedLayer& layer) const {

@@ -14,6 +14,7 @@ class Counter : public array::ConvCounter {
       : lanes_(lanes), width_(width), kernel_(kernel) {}
 
   bool uses_neurons() const override { return false; }
+  bool uses_place() const override { return false; }
   void count(const map::TileBox& box, const array::PixelMasks&, sim::Stats& stats) const override {
     const std::int64_t outs = box.out1 - box.out0, ins = box.in1 - box.in0;
     const std::int64_t rows = box.pixels() * kernel_ * ceil_div(ins, width_);
