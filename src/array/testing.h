@@ -31,6 +31,9 @@ struct LayerSpec {
   std::int64_t distinct = 0;    ///< Number of different non-zero weights; 0: any.
   double zero_channels = 0;     ///< Share of input channels without any non-zero neuron.
   bool bytes = false;           ///< i8 operands.
+  /// All operands and outputs are zero, none is made up or computed: for large layers of which only
+  /// the shape matters.
+  bool shape_only = false;
 
   std::int64_t out(std::size_t d) const {
     const std::int64_t room = in[d] + pad[d] + pad_after[d] - dilation[d] * (kernel[d] - 1) - 1;
@@ -60,6 +63,7 @@ class TestLayer {
     data_ = std::make_unique<sim::LayerData>(chain_, chain_.gconvs[0],
                                              map::loops_of(chain_, chain_.gconvs[0]));
     load();
+    if (spec.shape_only) return;
     compute();
     load();
   }
@@ -178,8 +182,9 @@ inline void TestLayer::build_chain() {
 inline std::vector<std::int16_t> TestLayer::neurons(Random& random, std::int64_t count) const {
   const std::int64_t limit = spec_.bytes ? 127 : 32767, channels = in_channels();
   std::vector<bool> dead(static_cast<std::size_t>(channels));
-  for (std::size_t c = 0; c < dead.size(); ++c) dead[c] = random.chance(spec_.zero_channels);
   std::vector<std::int16_t> values(static_cast<std::size_t>(count), 0);
+  if (spec_.shape_only) return values;
+  for (std::size_t c = 0; c < dead.size(); ++c) dead[c] = random.chance(spec_.zero_channels);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (dead[i % static_cast<std::size_t>(channels)]) continue;
     if (!random.chance(spec_.neuron_density)) continue;
@@ -196,6 +201,7 @@ inline std::vector<std::int16_t> TestLayer::weights(Random& random) const {
   std::vector<std::int16_t> palette(static_cast<std::size_t>(spec_.distinct));
   for (std::int16_t& v : palette) v = static_cast<std::int16_t>(random.integer(1, limit));
   std::vector<std::int16_t> values(static_cast<std::size_t>(outs * ins * kernel), 0);
+  if (spec_.shape_only) return values;
   std::map<std::array<std::int64_t, 4>, bool> kept;  // Per block.
   for (std::int64_t o = 0; o < outs; ++o) {
     for (std::int64_t i = 0; i < ins; ++i) {
