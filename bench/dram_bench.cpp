@@ -20,13 +20,16 @@ struct Case {
   const char* preset;
   const char* pattern;
   double clocks;  ///< DRAMsim3 for 50,000 reads without gaps; 0 when not measured.
+  int write_percent = 0;
 };
 
 constexpr Case kCases[] = {
     {"ddr4-2400", "stream", 255698},   {"ddr4-2400", "random", 344463},
     {"ddr3-1600", "stream", 208045},   {"ddr3-1600", "random", 418065},
     {"lpddr4-2400", "stream", 418822}, {"lpddr4-2400", "random", 406493},
-    {"ddr4-2400-2rank", "random", 0},
+    {"ddr4-2400-2rank", "random", 0},  {"ddr3-1600-2rank", "random", 0},
+    {"ddr4-2400", "random", 0, 50},    {"ddr4-2400-2rank", "random", 0, 50},
+    {"lpddr4-3200", "random", 0, 50},
 };
 
 bool answers_hold() {
@@ -45,7 +48,7 @@ bool answers_hold() {
 
 void play(benchmark::State& state, const Case& c) {
   const DramSpec spec = load_dram(c.preset);
-  const DramPattern pattern{dram_pattern_kind(c.pattern), kRequests, 0, 0};
+  const DramPattern pattern{dram_pattern_kind(c.pattern), kRequests, 0, c.write_percent};
   const auto trace = make_trace(spec, pattern);
   for (auto _ : state) benchmark::DoNotOptimize(replay(spec, trace).clocks);
   state.SetItemsProcessed(state.iterations() * kRequests);
@@ -76,7 +79,8 @@ int main(int argc, char** argv) {
     return 1;
   }
   for (const Case& c : kCases) {
-    benchmark::RegisterBenchmark((std::string(c.preset) + "/" + c.pattern).c_str(),
+    const std::string mix = c.write_percent > 0 ? "/writes" + std::to_string(c.write_percent) : "";
+    benchmark::RegisterBenchmark((std::string(c.preset) + "/" + c.pattern + mix).c_str(),
                                  [&c](benchmark::State& state) { play(state, c); });
   }
   for (const char* preset : {"ideal-25.6", "ddr4-2400"}) {

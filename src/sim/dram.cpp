@@ -13,12 +13,7 @@ Dram::Dram(const DramSpec& spec)
       channels_(static_cast<std::size_t>(spec.channels), DramChannel(spec)),
       wake_(static_cast<std::size_t>(spec.channels), 0) {}
 
-bool Dram::has_room(std::uint64_t address, bool write) const {
-  return channels_[static_cast<std::size_t>(map_.place(address).channel)].can_accept(write);
-}
-
-bool Dram::offer(std::int64_t now, std::uint64_t address, bool write) {
-  const DramPlace place = map_.place(address);
+bool Dram::offer(std::int64_t now, std::uint64_t address, const DramPlace& place, bool write) {
   const auto channel = static_cast<std::size_t>(place.channel);
   if (!channels_[channel].can_accept(write)) return false;
   channels_[channel].accept(now, address >> burst_shift_, place, write);
@@ -82,14 +77,15 @@ DramResult replay(const DramSpec& spec, std::span<const DramRequest> trace, int 
   Dram dram(spec);
   std::size_t next = 0;
   std::int64_t now = 0;
+  DramPlace place = trace.empty() ? DramPlace{} : dram.place(trace[0].address);
   while (next < trace.size() || dram.busy()) {
     for (int offered = 0; offered < issue_width && next < trace.size(); ++offered) {
       const DramRequest& request = trace[next];
-      if (request.clock > now || !dram.offer(now, request.address, request.write)) break;
-      ++next;
+      if (request.clock > now || !dram.offer(now, request.address, place, request.write)) break;
+      if (++next < trace.size()) place = dram.place(trace[next].address);
     }
     std::int64_t wake = dram.tick(now);
-    if (next < trace.size() && dram.has_room(trace[next].address, trace[next].write)) {
+    if (next < trace.size() && dram.has_room(place, trace[next].write)) {
       wake = std::min(wake, std::max(now + 1, trace[next].clock));
     }
     now = wake;

@@ -15,10 +15,14 @@ class Dram {
  public:
   explicit Dram(const DramSpec& spec);
 
+  /// Where an address lies, to be found once per request.
+  DramPlace place(std::uint64_t address) const { return map_.place(address); }
   /// Offers one burst at clock `now`; false when its queue is full.
-  bool offer(std::int64_t now, std::uint64_t address, bool write);
+  bool offer(std::int64_t now, std::uint64_t address, const DramPlace& place, bool write);
   /// Whether `offer` would take it.
-  bool has_room(std::uint64_t address, bool write) const;
+  bool has_room(const DramPlace& place, bool write) const {
+    return channels_[static_cast<std::size_t>(place.channel)].can_accept(write);
+  }
   /// One clock of every channel that has something to do; returns the next clock to visit.
   std::int64_t tick(std::int64_t now);
   /// Whether requests wait.

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/error.h"
+#include "base/simd.h"
 
 namespace syncopate::sim {
 namespace {
@@ -19,6 +20,40 @@ constexpr std::int64_t kAgeSpan = std::int64_t{1} << 31;
 std::uint64_t bit(int index) { return std::uint64_t{1} << index; }
 
 void raise(std::int64_t& time, std::int64_t at_least) { time = std::max(time, at_least); }
+
+// A bank without a command is ready never; all other waits are shorter than kLongWait.
+constexpr std::int64_t kNever = INT64_MAX;
+constexpr std::int64_t kLongWait = std::int64_t{1} << (62 - kKeyBits);
+
+// Banks are compared in vectors of this many; those that do not exist are never ready.
+constexpr int kVector = 8;
+
+// One number per bank that sorts by clock, then key: no branches. Keys count from `base`.
+SYNCOPATE_MULTIVERSION std::int64_t earliest_of(const std::int64_t* ready, const std::int64_t* key,
+                                                int vectors, std::int64_t from, std::int64_t base) {
+  std::int64_t best = INT64_MAX;
+  for (int b = 0; b < vectors * kVector; ++b) {
+    const std::int64_t wait = std::min(std::max(ready[b], from) - from, kLongWait);
+    best = std::min(best, (wait << kKeyBits) + (key[b] - base));
+  }
+  return best;
+}
+
+// Raises the limits of a command, by where the bank is (same group, rest of the rank, other ranks),
+// and what follows from them for the banks that wait for that command.
+SYNCOPATE_MULTIVERSION void raise_limits(std::int64_t* limits, std::int64_t* ready,
+                                         const std::int64_t* command, const std::int64_t* group,
+                                         const std::int64_t* rank, int vectors,
+                                         const std::array<std::int64_t, 6>& what) {
+  const auto [own_command, own_group, own_rank, in_group, in_rank, in_others] = what;
+  for (int b = 0; b < vectors * kVector; ++b) {
+    const std::int64_t until =
+        group[b] == own_group ? in_group : (rank[b] == own_rank ? in_rank : in_others);
+    const std::int64_t limit = std::max(limits[b], until);
+    limits[b] = limit;
+    ready[b] = std::max(ready[b], command[b] == own_command ? limit : 0);
+  }
+}
 
 }  // namespace
 
@@ -50,11 +85,19 @@ DramChannel::DramChannel(const DramSpec& spec)
   write_to_read_s_ = timing_.cwl + burst_ + timing_.wtr_s;
   write_to_read_l_ = timing_.cwl + burst_ + timing_.wtr_l;
   banks_.resize(static_cast<std::size_t>(spec.ranks * spec.banks()));
-  limits_.resize(static_cast<std::size_t>(spec.ranks * spec.bank_groups * 4));
   ranks_.resize(static_cast<std::size_t>(spec.ranks));
+  candidates_.ready.fill(kNever);
+  candidates_.key.fill(0);
+  candidates_.command.fill(static_cast<std::int64_t>(Command::none));
+  candidates_.group.fill(-1);
+  candidates_.rank.fill(-1);
+  for (Candidates::Banks& limits : candidates_.limits) limits.fill(0);
+  vectors_ = (static_cast<int>(banks_.size()) + kVector - 1) / kVector;
   for (std::size_t b = 0; b < banks_.size(); ++b) {
     banks_[b].group = static_cast<std::uint8_t>(b / static_cast<std::size_t>(spec.banks_per_group));
     banks_[b].rank = static_cast<std::uint8_t>(b / static_cast<std::size_t>(spec.banks()));
+    candidates_.group[b] = banks_[b].group;
+    candidates_.rank[b] = banks_[b].rank;
   }
   // Ranks refresh in turn, so that one of them can always serve.
   for (std::size_t r = 0; r < ranks_.size(); ++r) {
@@ -62,13 +105,26 @@ DramChannel::DramChannel(const DramSpec& spec)
     ranks_[r].next_refresh = timing_.refi * static_cast<std::int64_t>(r + 1) / spec.ranks;
   }
   next_refresh_ = ranks_.front().next_refresh;
-  reads_.reserve(read_cap_);
-  writes_.reserve(write_cap_);
+  reads_.slots.reserve(read_cap_);
+  writes_.slots.reserve(write_cap_);
+  pool_.resize(read_cap_ + write_cap_ + banks_.size() * static_cast<std::size_t>(bank_cap_));
+  for (std::size_t slot = pool_.size(); slot-- > 0;) free_.push_back(static_cast<Slot>(slot));
+}
+
+void DramChannel::Queue::push(Slot slot, int bank) {
+  slots.push_back(slot);
+  if (of_bank[static_cast<std::size_t>(bank)]++ == 0) banks |= bit(bank);
+}
+
+void DramChannel::Queue::erase(std::vector<Slot>::iterator at, int bank) {
+  slots.erase(at);
+  if (--of_bank[static_cast<std::size_t>(bank)] == 0) banks &= ~bit(bank);
 }
 
 bool DramChannel::forwards(std::uint64_t burst, const Bank& bank) const {
-  const auto same = [&](const Request& waiting) { return waiting.write && waiting.burst == burst; };
-  return std::any_of(writes_.begin(), writes_.end(), same) ||
+  if (write_filter_[burst % kFilter] == 0) return false;
+  const auto same = [&](Slot slot) { return pool_[slot].write && pool_[slot].burst == burst; };
+  return std::any_of(writes_.slots.begin(), writes_.slots.end(), same) ||
          std::any_of(bank.queue.begin(), bank.queue.begin() + bank.waiting, same);
 }
 
@@ -80,15 +136,19 @@ void DramChannel::accept(std::int64_t now, std::uint64_t burst, const DramPlace&
                         static_cast<std::int32_t>(place.row),
                         static_cast<std::uint8_t>(place.bank),
                         write};
-  if (!write && (!writes_.empty() || writes_at_banks_ > 0) &&
-      forwards(burst, banks_[request.bank])) {
+  if (!write && forwards(burst, banks_[request.bank])) {
     ++counts_.forwarded;
     finish(request, now + 1);
     return;
   }
   ++waiting_;
-  (write ? writes_ : reads_).push_back(request);
-  if ((full_ & bit(request.bank)) == 0) (write ? writes_stuck_ : reads_stuck_) = false;
+  ++(write ? write_filter_ : read_filter_)[burst % kFilter];
+  const Slot slot = free_.back();
+  free_.pop_back();
+  pool_[slot] = request;
+  Queue& queue = write ? writes_ : reads_;
+  queue.push(slot, request.bank);
+  if ((full_ & bit(request.bank)) == 0) queue.stuck = false;
 }
 
 // One clock: (1) ranks whose refresh is due stop taking commands, (2) the chosen command is issued,
@@ -121,24 +181,9 @@ void DramChannel::note_refreshes(std::int64_t now) {
   choose(now);
 }
 
-std::size_t DramChannel::class_of(Command command) {
-  return command >= Command::read ? 0 : static_cast<std::size_t>(command) + 1;
-}
-
-DramChannel::Choice DramChannel::best_of(std::uint64_t banks, std::int64_t from) const {
-  // One number per bank that sorts by clock, then key: no branches. Keys count from the oldest age
-  // possible, so that they fit.
-  const std::int64_t base = (next_age_ - kAgeSpan) * (1 << kBankBits);
-  std::int64_t best = INT64_MAX;
-  for (; banks != 0; banks &= banks - 1) {
-    const Candidate& candidate = candidates_[static_cast<std::size_t>(std::countr_zero(banks))];
-    const std::int64_t shared = limits_[static_cast<std::size_t>(candidate.limit)];
-    const std::int64_t wait = std::max({candidate.earliest, shared, from}) - from;
-    best = std::min(best, (wait << kKeyBits) + (candidate.key - base));
-  }
-  if (best == INT64_MAX) return {};
-  const int bank = static_cast<int>(best & (kMaxBanks - 1));
-  return {from + (best >> kKeyBits), candidates_[static_cast<std::size_t>(bank)].key, bank};
+DramChannel::Choice DramChannel::candidate(int bank, std::int64_t from) const {
+  const auto index = static_cast<std::size_t>(bank);
+  return {std::max(candidates_.ready[index], from), candidates_.key[index], bank};
 }
 
 DramChannel::Choice DramChannel::refresh_step(int rank, std::int64_t from) const {
@@ -153,13 +198,12 @@ DramChannel::Choice DramChannel::refresh_step(int rank, std::int64_t from) const
 }
 
 void DramChannel::choose(std::int64_t from) {
-  choice_ = Choice{};
-  for (std::size_t c = 0; c < kClasses; ++c) {
-    // Once its clock has passed, others of the class may have become ready and be older.
-    if (stale_[c] || best_[c].clock < from) best_[c] = best_of(members_[c], from);
-    stale_[c] = false;
-    if (before(best_[c], choice_)) choice_ = best_[c];
-  }
+  // Keys count from the oldest age possible, so that they fit.
+  const std::int64_t base = (next_age_ - kAgeSpan) * (1 << kBankBits);
+  const std::int64_t best =
+      earliest_of(candidates_.ready.data(), candidates_.key.data(), vectors_, from, base);
+  choice_ = best >> kKeyBits < kLongWait ? candidate(static_cast<int>(best & (kMaxBanks - 1)), from)
+                                         : Choice{};
   if (frozen_ == 0) return;
   for (std::size_t r = 0; r < ranks_.size(); ++r) {
     if (!ranks_[r].refresh_due) continue;
@@ -169,42 +213,36 @@ void DramChannel::choose(std::int64_t from) {
 }
 
 void DramChannel::drop(int index) {
-  Candidate& candidate = candidates_[static_cast<std::size_t>(index)];
-  if (candidate.command == Command::none) return;
-  const std::size_t own = class_of(candidate.command);
-  members_[own] &= ~bit(index);
-  if (best_[own].bank == index) stale_[own] = true;
-  candidate.command = Command::none;
+  const auto b = static_cast<std::size_t>(index);
+  banks_[b].command = Command::none;
+  candidates_.command[b] = static_cast<std::int64_t>(Command::none);
+  candidates_.ready[b] = kNever;
 }
 
-void DramChannel::plan(int index, std::int64_t from) {
-  drop(index);
-  Bank& bank = banks_[static_cast<std::size_t>(index)];
-  if (bank.waiting == 0 || (frozen_ & bit(index)) != 0) return;
-  Candidate& candidate = candidates_[static_cast<std::size_t>(index)];
-  candidate.command = Command::activate;
-  candidate.earliest = bank.activate;
+void DramChannel::plan(int index) {
+  const auto b = static_cast<std::size_t>(index);
+  Bank& bank = banks_[b];
+  if (bank.waiting == 0 || (frozen_ & bit(index)) != 0) return drop(index);
+  Command command = Command::activate;
+  std::int64_t ready = bank.activate;
   bank.next = 0;
   if (bank.open_row >= 0) {
     std::uint8_t hit = 0;
-    while (hit < bank.waiting && bank.queue[hit].row != bank.open_row) ++hit;
+    while (hit < bank.waiting && pool_[bank.queue[hit]].row != bank.open_row) ++hit;
     if (hit == 0 || (hit < bank.waiting && bank.hits < hit_cap_)) {
       bank.next = hit;
-      candidate.command = bank.queue[hit].write ? Command::write : Command::read;
-      candidate.earliest = bank.column;
+      command = pool_[bank.queue[hit]].write ? Command::write : Command::read;
+      ready = bank.column;
     } else {
-      candidate.command = Command::precharge;
-      candidate.earliest = bank.precharge;
+      command = Command::precharge;
+      ready = bank.precharge;
     }
   }
-  const std::int64_t age = bank.queue[bank.next].age;
-  const std::int64_t order = age + (candidate.command < Command::read ? kRowCommand : 0);
-  candidate.key = order * (1 << kBankBits) + index;
-  candidate.limit = bank.group * 4 + static_cast<int>(candidate.command);
-  const std::size_t own = class_of(candidate.command);
-  members_[own] |= bit(index);
-  const Choice choice = best_of(bit(index), from);
-  if (!stale_[own] && before(choice, best_[own])) best_[own] = choice;
+  bank.command = command;
+  const std::int64_t order = front(bank).age + (command < Command::read ? kRowCommand : 0);
+  candidates_.key[b] = order * (1 << kBankBits) + index;
+  candidates_.command[b] = static_cast<std::int64_t>(command);
+  candidates_.ready[b] = std::max(ready, candidates_.limits[static_cast<std::size_t>(command)][b]);
 }
 
 void DramChannel::issue(std::int64_t now) {
@@ -213,7 +251,7 @@ void DramChannel::issue(std::int64_t now) {
     issue_refresh_step(-1 - index, now);
     return;
   }
-  switch (candidates_[static_cast<std::size_t>(index)].command) {
+  switch (banks_[static_cast<std::size_t>(index)].command) {
     case Command::activate:
       activate(index, now);
       break;
@@ -227,7 +265,7 @@ void DramChannel::issue(std::int64_t now) {
     case Command::none:
       broken("a DRAM bank without requests was chosen");
   }
-  plan(index, now + 1);
+  plan(index);
 }
 
 void DramChannel::issue_refresh_step(int index, std::int64_t now) {
@@ -238,7 +276,7 @@ void DramChannel::issue_refresh_step(int index, std::int64_t now) {
     if (close && bank.open_row >= 0) precharge(b, now);
     if (!close) bank.activate = now + timing_.rfc;
     if (!close) frozen_ &= ~bit(b);
-    plan(b, now + 1);
+    plan(b);
   }
   if (!close) {
     log(now, DramCommand::Kind::refresh, index * banks_per_rank_);
@@ -247,16 +285,18 @@ void DramChannel::issue_refresh_step(int index, std::int64_t now) {
   }
 }
 
-void DramChannel::limit_rank(int rank, Command command, std::int64_t at_least) {
-  stale_[class_of(command)] = true;
-  for (int g = rank * groups_per_rank_; g < (rank + 1) * groups_per_rank_; ++g) {
-    raise(limit(g, command), at_least);
-  }
+void DramChannel::delay(const Bank& bank, Command command, std::int64_t group, std::int64_t rank,
+                        std::int64_t others) {
+  const auto which = static_cast<std::int64_t>(command);
+  raise_limits(candidates_.limits[static_cast<std::size_t>(command)].data(),
+               candidates_.ready.data(), candidates_.command.data(), candidates_.group.data(),
+               candidates_.rank.data(), vectors_,
+               {which, bank.group, bank.rank, std::max(group, rank), rank, others});
 }
 
 void DramChannel::activate(int index, std::int64_t now) {
   Bank& bank = banks_[static_cast<std::size_t>(index)];
-  bank.open_row = bank.queue[bank.next].row;
+  bank.open_row = front(bank).row;
   bank.hits = 0;
   log(now, DramCommand::Kind::activate, index);
   raise(bank.activate, now + timing_.rc());
@@ -267,8 +307,7 @@ void DramChannel::activate(int index, std::int64_t now) {
   rank.oldest = (rank.oldest + 1) % rank.activates.size();
   const std::int64_t other_group =
       std::max(now + timing_.rrd_s, rank.activates[rank.oldest] + timing_.faw);
-  limit_rank(bank.rank, Command::activate, other_group);
-  raise(limit(bank.group, Command::activate), now + timing_.rrd_l);
+  delay(bank, Command::activate, now + timing_.rrd_l, other_group, 0);
   if (rank.open_banks++ == 0) rank.open_since = now;
   ++counts_.activates;
 }
@@ -278,7 +317,8 @@ void DramChannel::precharge(int index, std::int64_t now) {
   log(now, DramCommand::Kind::precharge, index);
   bank.open_row = -1;
   raise(bank.activate, now + timing_.rp);
-  limit_rank(bank.rank, Command::precharge, now + timing_.ppd);
+  const std::int64_t next = now + timing_.ppd;
+  if (timing_.ppd > 0) delay(bank, Command::precharge, next, next, 0);
   Rank& rank = ranks_[bank.rank];
   if (--rank.open_banks == 0) counts_.open_rank_clocks += now - rank.open_since;
 }
@@ -286,37 +326,39 @@ void DramChannel::precharge(int index, std::int64_t now) {
 void DramChannel::reserve_bus(const Bank& bank, bool write, std::int64_t now) {
   // Between ranks the data bus must turn around: data of this burst, then tRTRS, then the other's.
   const std::int64_t turned = now + (write ? timing_.cwl : timing_.cl) + burst_ + timing_.rtrs;
-  for (int r = 0; r < static_cast<int>(ranks_.size()); ++r) {
-    if (r == bank.rank) continue;
-    limit_rank(r, Command::read, turned - timing_.cl);
-    limit_rank(r, Command::write, turned - timing_.cwl);
-  }
-  const Command own = write ? Command::write : Command::read;
-  limit_rank(bank.rank, own, now + std::max(burst_, timing_.ccd_s));
-  raise(limit(bank.group, own), now + std::max(burst_, timing_.ccd_l));
+  const std::int64_t same_s = now + std::max(burst_, timing_.ccd_s);
+  const std::int64_t same_l = now + std::max(burst_, timing_.ccd_l);
+  delay(bank, write ? Command::write : Command::read, same_l, same_s,
+        turned - (write ? timing_.cwl : timing_.cl));
   if (write) {
-    limit_rank(bank.rank, Command::read, now + write_to_read_s_);
-    raise(limit(bank.group, Command::read), now + write_to_read_l_);
+    delay(bank, Command::read, now + write_to_read_l_, now + write_to_read_s_, turned - timing_.cl);
   } else {
-    limit_rank(bank.rank, Command::write, now + read_to_write_);
+    const std::int64_t turn = now + read_to_write_;
+    delay(bank, Command::write, turn, turn, turned - timing_.cwl);
   }
 }
 
 void DramChannel::column(int index, std::int64_t now) {
   Bank& bank = banks_[static_cast<std::size_t>(index)];
-  const Request request = bank.queue[bank.next];
+  const Slot slot = bank.queue[bank.next];
+  const Request& request = pool_[slot];
   const std::int64_t data = now + (request.write ? timing_.cwl : timing_.cl) + burst_;
   log(now, request.write ? DramCommand::Kind::write : DramCommand::Kind::read, index);
   reserve_bus(bank, request.write, now);
   raise(bank.precharge, request.write ? data + timing_.wr : now + timing_.rtp);
-  (request.write ? writes_at_banks_ : reads_at_banks_) -= 1;
+  if (request.write) {
+    --write_filter_[request.burst % kFilter];
+  } else {
+    --reads_at_banks_;
+  }
+  free_.push_back(slot);
   ++bank.hits;
   std::copy(bank.queue.begin() + bank.next + 1, bank.queue.begin() + bank.waiting,
             bank.queue.begin() + bank.next);
   --bank.waiting;
   --waiting_;
   full_ &= ~bit(index);
-  reads_stuck_ = writes_stuck_ = false;
+  reads_.stuck = writes_.stuck = false;
   finish(request, data);
 }
 
@@ -346,35 +388,61 @@ void DramChannel::update_draining() {
   }
 }
 
+std::vector<DramChannel::Slot>::iterator DramChannel::find_movable(Queue& queue) {
+  if (queue.empty() || queue.stuck) return queue.slots.end();
+  queue.awaited = kNobody;
+  auto found = queue.slots.end();
+  if ((queue.banks & ~full_) != 0) {
+    found = std::find_if(queue.slots.begin(), queue.slots.end(), [&](Slot slot) {
+      if ((full_ & bit(pool_[slot].bank)) != 0) return false;
+      const Slot read = read_before(pool_[slot]);
+      if (read != kNobody && queue.awaited == kNobody) queue.awaited = read;
+      return read == kNobody;
+    });
+  }
+  queue.stuck = found == queue.slots.end();
+  return found;
+}
+
 bool DramChannel::move_one(std::int64_t now) {
   update_draining();
-  std::vector<Request>& queue = draining_ ? writes_ : reads_;
-  bool& stuck = draining_ ? writes_stuck_ : reads_stuck_;
-  if (queue.empty() || stuck) return false;
-  const auto may_move = [&](const Request& request) {
-    if ((full_ & bit(request.bank)) != 0) return false;
-    // A write must not overtake a read of the same data.
-    return !request.write || std::none_of(reads_.begin(), reads_.end(), [&](const Request& read) {
-      return read.burst == request.burst;
-    });
-  };
-  const auto found = std::find_if(queue.begin(), queue.end(), may_move);
-  if (found == queue.end()) {
-    stuck = true;
-    return false;
+  Queue* queue = draining_ ? &writes_ : &reads_;
+  auto found = find_movable(*queue);
+  if (draining_ && writes_.stuck && writes_.awaited != kNobody) {
+    // The writes left wait for reads, which would wait for them if none of these went first.
+    queue = &reads_;
+    found = std::find(reads_.slots.begin(), reads_.slots.end(), writes_.awaited);
   }
-  const int index = found->bank;
-  Bank& bank = banks_[found->bank];
-  const Command before = candidates_[found->bank].command;
-  bank.queue[bank.waiting++] = *found;
-  (found->write ? writes_at_banks_ : reads_at_banks_) += 1;
+  if (found == queue->slots.end()) return false;
+  const Slot slot = *found;
+  const int index = pool_[slot].bank;
+  queue->erase(found, index);
+  Bank& bank = banks_[pool_[slot].bank];
+  bank.queue[bank.waiting++] = slot;
+  if (!pool_[slot].write) {
+    ++reads_at_banks_;
+    --read_filter_[pool_[slot].burst % kFilter];
+    writes_.stuck = false;
+  }
   if (bank.waiting == bank_cap_) full_ |= bit(index);
-  queue.erase(found);
-  if (bank.waiting == 1 || before == Command::precharge) {
-    plan(index, now + 1);
+  if (bank.waiting > 1 && bank.command != Command::precharge) return true;
+  plan(index);
+  if (bank.command == Command::none) return true;
+  // The choice still holds, unless it was this bank's or this bank's is better.
+  const Choice own = candidate(index, now + 1);
+  if (choice_.bank == index) {
     choose(now + 1);
+  } else if (before(own, choice_)) {
+    choice_ = own;
   }
   return true;
+}
+
+DramChannel::Slot DramChannel::read_before(const Request& request) const {
+  if (!request.write || read_filter_[request.burst % kFilter] == 0) return kNobody;
+  const auto found = std::find_if(reads_.slots.begin(), reads_.slots.end(),
+                                  [&](Slot slot) { return pool_[slot].burst == request.burst; });
+  return found == reads_.slots.end() ? kNobody : *found;
 }
 
 std::int64_t DramChannel::open_rank_clocks(std::int64_t now) const {

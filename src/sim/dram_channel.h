@@ -68,11 +68,24 @@ class DramChannel {
     std::uint8_t bank = 0;
     bool write = false;
   };
-  /// What a bank needs next.
-  enum class Command : std::uint8_t { precharge, activate, read, write, none };
   static constexpr int kMaxBanks = 64;
   static constexpr int kMaxBankQueue = 16;
-  static constexpr int kNobody = kMaxBanks;
+  using Slot = std::uint16_t;  ///< Of a request in pool_.
+  static constexpr Slot kNobody = 0xFFFF;
+  /// Requests that wait for a place at their banks.
+  struct Queue {
+    std::vector<Slot> slots;                         ///< Oldest first.
+    std::array<std::uint16_t, kMaxBanks> of_bank{};  ///< How many.
+    std::uint64_t banks = 0;                         ///< Those with any.
+    bool stuck = true;                               ///< None of them can move.
+    Slot awaited = kNobody;  ///< When stuck: a read that a write here must not overtake.
+    std::size_t size() const { return slots.size(); }
+    bool empty() const { return slots.empty(); }
+    void push(Slot slot, int bank);
+    void erase(std::vector<Slot>::iterator at, int bank);
+  };
+  /// What a bank needs next.
+  enum class Command : std::uint8_t { precharge, activate, read, write, none };
 
   struct Bank {
     std::int64_t activate = 0, precharge = 0, column = 0;  ///< Earliest clocks.
@@ -82,19 +95,18 @@ class DramChannel {
     std::uint8_t next = 0;     ///< Index in `queue` of the request served next.
     std::uint8_t rank = 0;
     std::uint8_t group = 0;  ///< Counted across ranks.
-    std::array<Request, kMaxBankQueue> queue;
-  };
-  /// The next command of a bank, as the scheduler compares them.
-  struct Candidate {
-    std::int64_t earliest = 0;  ///< By the constraints of the bank itself.
-    std::int64_t key = 0;       ///< Priority (smaller first), then the bank.
-    std::int32_t limit = 0;     ///< Index into limits_.
     Command command = Command::none;
+    std::array<Slot, kMaxBankQueue> queue{};
   };
-  /// Candidates fall into classes that mostly wait for different things, so that one command
-  /// changes the earliest clocks of one class: columns (reads, writes), activates, precharges.
-  static constexpr std::size_t kClasses = 3;
-  static std::size_t class_of(Command command);
+  /// What the scheduler looks at in all banks at once, so that vectors of banks are compared.
+  struct alignas(64) Candidates {
+    using Banks = std::array<std::int64_t, kMaxBanks>;
+    Banks ready;                  ///< Earliest clock of the bank's command.
+    Banks key;                    ///< Its priority (smaller first), then the bank.
+    Banks command;                ///< As a Command.
+    Banks group, rank;            ///< Of the bank; groups across ranks.
+    std::array<Banks, 4> limits;  ///< Earliest clocks of each command, by what spans banks.
+  };
   struct Rank {
     std::array<std::int64_t, 4> activates{};  ///< Ring of the clocks of the last four.
     std::size_t oldest = 0;
@@ -103,7 +115,7 @@ class DramChannel {
     std::int64_t next_refresh = 0;
     bool refresh_due = false;
   };
-  /// The best command of a class or of all, unless something changes before `clock`.
+  /// The best command, unless something changes before `clock`.
   struct Choice {
     std::int64_t clock = INT64_MAX;
     std::int64_t key = INT64_MAX;  ///< At equal clocks the smaller goes first.
@@ -113,15 +125,11 @@ class DramChannel {
     return a.clock < b.clock || (a.clock == b.clock && a.key < b.key);
   }
 
-  /// Earliest clock of a command in a group (counted across ranks), by constraints that span banks.
-  std::int64_t& limit(int group, Command command) {
-    return limits_[static_cast<std::size_t>(group * 4 + static_cast<int>(command))];
-  }
   Choice refresh_step(int rank, std::int64_t from) const;
-  Choice best_of(std::uint64_t banks, std::int64_t from) const;
+  Choice candidate(int bank, std::int64_t from) const;
   void choose(std::int64_t from);
-  /// Finds what a bank needs next; it may be issued from `from` on.
-  void plan(int bank, std::int64_t from);
+  /// Finds what a bank needs next.
+  void plan(int bank);
   void drop(int bank);
   void issue(std::int64_t now);
   void issue_refresh_step(int rank, std::int64_t from);
@@ -129,12 +137,19 @@ class DramChannel {
   void precharge(int index, std::int64_t now);
   void column(int index, std::int64_t now);
   void reserve_bus(const Bank& bank, bool write, std::int64_t now);
-  void limit_rank(int rank, Command command, std::int64_t at_least);
+  /// A command may not follow before these clocks: in the bank's group, rank, in other ranks.
+  void delay(const Bank& bank, Command command, std::int64_t group, std::int64_t rank,
+             std::int64_t others);
+  const Request& front(const Bank& bank) const { return pool_[bank.queue[bank.next]]; }
   void log(std::int64_t now, DramCommand::Kind kind, int bank) const;
   void finish(const Request& request, std::int64_t clock);
   void note_refreshes(std::int64_t now);
+  /// The oldest request that can move to its bank, or the end.
+  std::vector<Slot>::iterator find_movable(Queue& queue);
   bool move_one(std::int64_t now);
   bool forwards(std::uint64_t burst, const Bank& bank) const;
+  /// The oldest waiting read of the data that `request` writes; a write must not overtake it.
+  Slot read_before(const Request& request) const;
   void update_draining();
 
   DramTiming timing_;
@@ -144,20 +159,21 @@ class DramChannel {
   int bank_cap_ = 0, hit_cap_ = 0, banks_per_rank_ = 0, groups_per_rank_ = 0;
 
   std::vector<Bank> banks_;
-  std::array<Candidate, kMaxBanks> candidates_;
-  std::vector<std::int64_t> limits_;  ///< Per group and command.
+  Candidates candidates_;
+  int vectors_ = 0;  ///< Of candidates to compare.
   std::vector<Rank> ranks_;
-  std::vector<Request> reads_, writes_;  ///< Oldest first.
-  std::uint64_t full_ = 0;               ///< Banks whose queue is full.
-  std::uint64_t frozen_ = 0;             ///< Banks of ranks that wait for their refresh.
-  std::int64_t waiting_ = 0, reads_at_banks_ = 0, writes_at_banks_ = 0;
+  std::vector<Request> pool_;
+  std::vector<Slot> free_;  ///< Unused slots of pool_.
+  Queue reads_, writes_;
+  /// Waiting reads, and writes there or at banks, by the low bits of their bursts.
+  static constexpr std::size_t kFilter = 256;
+  std::array<std::uint16_t, kFilter> read_filter_{}, write_filter_{};
+  std::uint64_t full_ = 0;    ///< Banks whose queue is full.
+  std::uint64_t frozen_ = 0;  ///< Banks of ranks that wait for their refresh.
+  std::int64_t waiting_ = 0, reads_at_banks_ = 0;
   std::int64_t next_age_ = 0, next_refresh_ = 0;
   bool draining_ = false;
-  bool reads_stuck_ = true, writes_stuck_ = true;  ///< No request of that queue can move.
-  std::array<std::uint64_t, kClasses> members_{};  ///< Banks with a candidate of a class.
-  std::array<Choice, kClasses> best_;              ///< Of each class.
-  std::array<bool, kClasses> stale_{};             ///< best_ must be found again.
-  Choice choice_;                                  ///< The command issued next.
+  Choice choice_;  ///< The command issued next.
   DramCounts counts_;
   std::vector<DramCommand>* log_ = nullptr;
 };

@@ -43,7 +43,8 @@ void DramMemory::resume(std::int64_t clock) {
 }
 
 void DramMemory::offer(std::uint64_t address, bool write) {
-  while (!live_.offer(live_clock_, address, write)) {
+  const DramPlace place = live_.place(address);
+  while (!live_.offer(live_clock_, address, place, write)) {
     live_clock_ = std::max(live_clock_, live_wake_);
     live_wake_ = live_.tick(live_clock_);
     ++live_clock_;

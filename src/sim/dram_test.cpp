@@ -298,6 +298,21 @@ TEST(DramChannel, AReadOfWaitingWriteDataIsAnsweredAtOnce) {
   EXPECT_EQ(result.latency_max, 1);
 }
 
+TEST(DramChannel, WritesOfDataStillToBeReadDoNotBlockTheReads) {
+  for (const std::string& preset : dram_presets()) {
+    const DramSpec spec = load_dram(preset);
+    Random random(13);
+    std::vector<DramRequest> trace;  // few addresses, so that many writes wait for reads
+    for (int i = 0; i < 3000; ++i) {
+      const auto address = static_cast<std::uint64_t>(random.integer(0, 1 << 12));
+      trace.push_back({0, address, random.chance(0.5)});
+    }
+    const DramResult result = replay(spec, trace);
+    EXPECT_EQ(result.counts.reads + result.counts.writes, 3000) << preset;
+    EXPECT_LE(result.clocks, 3000 * spec.timing.rc()) << preset;
+  }
+}
+
 TEST(DramChannel, OldConflictsAreNotStarvedByRowHits) {
   const DramSpec spec = load_dram("ddr4-2400");
   std::vector<DramRequest> trace = reads({0, kRow});
