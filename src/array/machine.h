@@ -63,8 +63,9 @@ struct MachineTraits {
   std::function<ArrayShape(const map::Loops& loops)> shape;
 };
 
-/// A machine of lanes that each own one output: decoding, windows and elementwise work, buffers at
-/// their DMA side and partial sums are common; convolutions are the engine's.
+/// A machine whose multipliers work for one output at a time, be it a lane's own channel or a PE's
+/// own pixel: decoding, windows and elementwise work, buffers at their DMA side and partial sums
+/// are common; convolutions are the engine's.
 class ArrayMachine : public sim::Machine {
  public:
   ArrayMachine(const arch::Spec& spec, const MachineTraits& traits,

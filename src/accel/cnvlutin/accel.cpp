@@ -19,7 +19,8 @@ std::unique_ptr<sim::Machine> machine(const arch::Spec& spec) {
   array::MachineTraits traits;
   traits.isa = &isa();
   traits.fill_cycles = spec.integer("fill_cycles");
-  return std::make_unique<array::ArrayMachine>(spec, traits, std::make_unique<Engine>());
+  return std::make_unique<array::ArrayMachine>(
+      spec, traits, std::make_unique<Engine>(spec.param("narrow_inputs") == "dense"));
 }
 
 std::string disassemble(const sim::Program& program, bool tiles) {

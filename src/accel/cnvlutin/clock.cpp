@@ -13,8 +13,10 @@ using array::Act;
 using array::ceil_div;
 using array::tally;
 
-/// What a neuron lane is handed in one cycle: a non-zero neuron, or an empty brick.
+/// What a neuron lane is handed in one cycle.
 struct Entry {
+  enum class Kind : std::uint8_t { coded, empty_brick, plain };
+  Kind kind = Kind::plain;
   std::int16_t value = 0;
   std::int64_t offset = 0;  ///< In the brick.
   std::int64_t brick = 0;   ///< Position of its first neuron in the window.
@@ -37,10 +39,14 @@ class Datapath {
   }
 
   /// Groups of 16 filters outside, windows inside.
-  void run() {
+  void run(bool dense) {
     for (std::int64_t out = 0; out < outs_; out += kFilters) {
       for (std::int64_t pixel = 0; pixel < tile_.box.pixels(); ++pixel) {
-        dispatch(pixel);
+        if (dense) {
+          dispatch_dense(pixel);
+        } else {
+          dispatch(pixel);
+        }
         while (window_at_work()) cycle(pixel, out, std::min(kFilters, outs_ - out));
       }
     }
@@ -53,6 +59,7 @@ class Datapath {
   };
 
   void dispatch(std::int64_t pixel);
+  void dispatch_dense(std::int64_t pixel);
   void cycle(std::int64_t pixel, std::int64_t out, std::int64_t present);
   bool window_at_work() const {
     return std::any_of(lanes_.begin(), lanes_.end(),
@@ -79,10 +86,24 @@ void Datapath::dispatch(std::int64_t pixel) {
       const std::size_t before = queue.size();
       for (std::int64_t offset = 0; offset < std::min(kBrick, ins_ - channel); ++offset) {
         const std::int16_t value = window[static_cast<std::size_t>(base + channel + offset)];
-        if (value != 0) queue.push_back({value, offset, base + channel});
+        if (value != 0) queue.push_back({Entry::Kind::coded, value, offset, base + channel});
       }
-      if (queue.size() == before) queue.push_back({0, 0, base + channel});
+      if (queue.size() == before) {
+        queue.push_back({Entry::Kind::empty_brick, 0, 0, base + channel});
+      }
     }
+  }
+}
+
+/// Gives every channel a lane of its own, zeros included.
+void Datapath::dispatch_dense(std::int64_t pixel) {
+  std::vector<std::int16_t> window(static_cast<std::size_t>(positions_));
+  tile_.patches.values(pixel, window);
+  for (Lane& lane : lanes_) lane = {};
+  for (std::int64_t p = 0; p < positions_; ++p) {
+    const auto lane = static_cast<std::size_t>(p % ins_);
+    lanes_[lane].queue.push_back(
+        {Entry::Kind::plain, window[static_cast<std::size_t>(p)], p % ins_, p - p % ins_});
   }
 }
 
@@ -96,8 +117,8 @@ void Datapath::cycle(std::int64_t pixel, std::int64_t out, std::int64_t present)
     // 2. The bank gives a neuron and its offset, or says that the brick is empty.
     const Entry& entry = lane.queue[lane.next++];
     tally(stats_, Act::neuron_read, 1);
-    tally(stats_, Act::index_read, 1);
-    if (entry.value == 0) {
+    tally(stats_, Act::index_read, entry.kind != Entry::Kind::plain);
+    if (entry.kind == Entry::Kind::empty_brick) {
       stats_[sim::Cause::index] += kFilters;
       continue;
     }
@@ -108,7 +129,7 @@ void Datapath::cycle(std::int64_t pixel, std::int64_t out, std::int64_t present)
       const std::int64_t weight =
           synapses_[static_cast<std::size_t>((out + f) * positions_ + entry.brick + entry.offset)];
       sums_[static_cast<std::size_t>(pixel * outs_ + out + f)] += entry.value * weight;
-      effectual += weight != 0;
+      effectual += entry.value != 0 && weight != 0;
     }
     stats_.pairs_issued += present;
     stats_.pairs_effectual += effectual;
@@ -125,7 +146,7 @@ void Datapath::cycle(std::int64_t pixel, std::int64_t out, std::int64_t present)
 
 void Engine::clock(const array::ConvTile& tile, sim::Stats& stats,
                    std::span<std::int64_t> sums) const {
-  Datapath(tile, stats, sums).run();
+  Datapath(tile, stats, sums).run(dense(tile.layer.loops));
 }
 
 }  // namespace syncopate::accel::cnvlutin

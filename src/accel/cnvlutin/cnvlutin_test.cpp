@@ -70,8 +70,25 @@ TEST(Cnvlutin, FollowsTheFormula) {
   Random random(1);
   for (int i = 0; i < 60; ++i) {
     const TestLayer layer(random_layer(random), random);
+    EXPECT_EQ(run(layer, {{"narrow_inputs", "bricks"}}).cycles, formula(layer));
+    if (layer.spec().ins < 16) continue;
     EXPECT_EQ(run(layer).cycles, formula(layer));
   }
+}
+
+// Like the dense unit it is compared with.
+TEST(Cnvlutin, NarrowInputsTakeAKernelPositionACycle) {
+  Random random(6);
+  LayerSpec s;
+  s.outs = 20;
+  s.ins = 3;
+  s.in = {1, 9, 9};
+  s.kernel = {1, 4, 4};
+  s.neuron_density = 0.4;
+  const TestLayer layer(s, random);
+  const sim::Stats stats = run(layer);
+  EXPECT_EQ(stats.cycles, 6 * 6 * 16 * 2);
+  EXPECT_EQ(stats.pairs_issued, stats.pairs_required);
 }
 
 TEST(Cnvlutin, DenseNeuronsCostWhatADenseUnitCosts) {

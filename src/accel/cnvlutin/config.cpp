@@ -27,6 +27,11 @@ arch::Spec spec(const Params& overrides) {
       "SB", 2097152, "synapse buffer of one unit, bytes [recalled, high]", 1024, 1 << 28);
   spec.buffers = {{"NBin", nbin}, {"NBout", nbout}, {"SB", sb}};
   spec.dram = read.text("dram", "ideal-25.6", "DRAM preset [assumed]");
+  read.choice("narrow_inputs", "dense",
+              "inputs of fewer channels than a brick, such as pictures: a kernel position per "
+              "cycle, zeros included, as the paper has the first layer [recalled, high], or bricks "
+              "like any other",
+              {"dense", "bricks"});
   read.integer("fill_cycles", 5,
                "cycles until the first result of a layer: dispatcher 2, multiply-add 3 [assumed]",
                0, 1000);

@@ -111,9 +111,9 @@ WindowCost cost_of_windows(const std::uint64_t* rows, std::int64_t windows, std:
 
 namespace {
 
-class Counter : public array::ConvCounter {
+class BrickCounter : public array::ConvCounter {
  public:
-  explicit Counter(const map::Loops& loops) : kernel_(loops.kernel_size()) {}
+  explicit BrickCounter(const map::Loops& loops) : kernel_(loops.kernel_size()) {}
 
   void count(const map::TileBox& box, const array::PixelMasks& neurons,
              sim::Stats& stats) const override {
@@ -143,11 +143,37 @@ class Counter : public array::ConvCounter {
   std::int64_t kernel_;
 };
 
+/// Inputs narrower than a brick: a lane per channel, a kernel position a cycle.
+class DenseCounter : public array::ConvCounter {
+ public:
+  explicit DenseCounter(const map::Loops& loops) : kernel_(loops.kernel_size()) {}
+
+  bool uses_neurons() const override { return false; }
+  bool uses_place() const override { return false; }
+  void count(const map::TileBox& box, const array::PixelMasks&, sim::Stats& stats) const override {
+    const std::int64_t ins = box.in1 - box.in0, outs = box.out1 - box.out0;
+    const std::int64_t cycles = box.pixels() * kernel_ * ceil_div(outs, kFilters);
+    const std::int64_t issued = box.pixels() * kernel_ * ins * outs;
+    stats.cycles += cycles;
+    stats.pairs_issued += issued;
+    stats[sim::Cause::work] += issued;
+    stats[sim::Cause::underfill] += cycles * kLanes * kFilters - issued;
+    tally(stats, Act::multiply, issued);
+    tally(stats, Act::add, issued);
+    tally(stats, Act::neuron_read, cycles * ins);
+    tally(stats, Act::synapse_read, cycles * ins);
+  }
+
+ private:
+  std::int64_t kernel_;
+};
+
 }  // namespace
 
 std::unique_ptr<array::ConvCounter> Engine::counter(const sim::LayerData& data,
                                                     const array::DecodedLayer&) const {
-  return std::make_unique<Counter>(data.loops());
+  if (dense(data.loops())) return std::make_unique<DenseCounter>(data.loops());
+  return std::make_unique<BrickCounter>(data.loops());
 }
 
 }  // namespace syncopate::accel::cnvlutin
