@@ -34,6 +34,8 @@ enum class Act : std::uint8_t {
 /// A machine that compresses neurons and has no codebook may append actions of its own to its list;
 /// they are numbered from here.
 inline constexpr std::size_t kFirstOwnAct = static_cast<std::size_t>(Act::lookup);
+/// The same for a machine without an index memory.
+inline constexpr std::size_t kFirstOwnActWithoutIndex = static_cast<std::size_t>(Act::index_read);
 
 /// Shapes that the energy of an action depends on.
 struct ActionShape {

@@ -31,7 +31,7 @@ struct Config {
 inline constexpr array::NeuronFormat kNeurons{.block = 1};
 
 /// Place in Spec::actions: a neuron passed from one PE to its neighbor.
-inline constexpr std::size_t kPassAct = static_cast<std::size_t>(array::Act::index_read);
+inline constexpr std::size_t kPassAct = array::kFirstOwnActWithoutIndex;
 
 /// The published machine with overrides; InputError for unknown or impossible parameters.
 arch::Spec spec(const Params& overrides);

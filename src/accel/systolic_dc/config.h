@@ -30,7 +30,7 @@ struct Config {
 inline constexpr array::NeuronFormat kNeurons{.block = 1};
 
 /// Place in Spec::actions: a neuron moves on to the next PE, or through a FIFO.
-inline constexpr std::size_t kShiftAct = static_cast<std::size_t>(array::Act::index_read);
+inline constexpr std::size_t kShiftAct = array::kFirstOwnActWithoutIndex;
 
 /// The published machine with overrides; InputError for unknown or impossible parameters.
 arch::Spec spec(const Params& overrides);
