@@ -8,8 +8,6 @@
 // Default: vgg16 resnet50, pruned to a fifth of their weights in blocks. --cpu measures processor
 // time, for machines that are busy otherwise.
 
-#include <malloc.h>
-
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -20,7 +18,7 @@
 
 #include "accel/registry.h"
 #include "base/error.h"
-#include "base/threads.h"
+#include "base/restart.h"
 #include "gconv/lower.h"
 #include "gconv/passes.h"
 #include "gconv/quantize.h"
@@ -163,7 +161,7 @@ int bench(const std::string& name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  syncopate::restart_with_patient_threads(argv);
+  syncopate::restart_tuned(argv);
   std::vector<std::string> names;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
@@ -178,8 +176,6 @@ int main(int argc, char** argv) {
     }
   }
   if (names.empty()) names = {"vgg16", "resnet50"};
-  mallopt(M_MMAP_MAX, 0);  // As the command line does.
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
   try {
     int failed = 0;
     for (const std::string& name : names) failed += bench(name);

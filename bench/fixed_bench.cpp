@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/random.h"
-#include "base/threads.h"
+#include "base/restart.h"
 #include "gconv/lower.h"
 #include "gconv/passes.h"
 #include "gconv/quantize.h"
@@ -107,7 +107,7 @@ void compare(benchmark::State& state, const std::string& name, int bits) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  syncopate::restart_with_patient_threads(argv);
+  syncopate::restart_tuned(argv);
   for (const char* name : {"vgg16", "resnet50", "alexnet", "squeezenet", "resnet20"}) {
     for (const int bits : {16, 8}) {
       benchmark::RegisterBenchmark(fmt::format("{}/{}", name, bits).c_str(), compare,

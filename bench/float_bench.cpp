@@ -18,7 +18,7 @@
 #include <memory>
 
 #include "base/random.h"
-#include "base/threads.h"
+#include "base/restart.h"
 #include "onnx/export.h"
 #include "ref/float_net.h"
 #include "zoo/networks.h"
@@ -157,7 +157,7 @@ void register_all() {
 }  // namespace syncopate
 
 int main(int argc, char** argv) {
-  syncopate::restart_with_patient_threads(argv);
+  syncopate::restart_tuned(argv);
   try {
     constexpr std::string_view kExport = "--export=";
     if (argc == 2 && std::string_view(argv[1]).starts_with(kExport)) {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/threads.h"
+#include "base/restart.h"
 #include "gconv/lower.h"
 #include "gconv/passes.h"
 #include "gconv/quantize.h"
@@ -128,7 +128,7 @@ void report(const std::string& network) {
 }  // namespace syncopate
 
 int main(int argc, char** argv) {
-  syncopate::restart_with_patient_threads(argv);
+  syncopate::restart_tuned(argv);
   try {
     std::vector<std::string> networks(argv + 1, argv + argc);
     if (networks.empty()) networks = {"vgg16", "resnet50"};

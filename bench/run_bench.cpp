@@ -14,7 +14,7 @@
 
 #include "accel/registry.h"
 #include "base/error.h"
-#include "base/threads.h"
+#include "base/restart.h"
 #include "flow/run.h"
 #include "ref/float_net.h"
 #include "zoo/networks.h"
@@ -78,7 +78,7 @@ void compare(const std::string& network) {
 }  // namespace syncopate
 
 int main(int argc, char** argv) {
-  syncopate::restart_with_patient_threads(argv);
+  syncopate::restart_tuned(argv);
   try {
     std::vector<std::string> networks(argv + 1, argv + argc);
     if (networks.empty()) networks = {"vgg16", "resnet50"};

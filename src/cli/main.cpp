@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <malloc.h>
 #include <omp.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -13,7 +12,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "base/threads.h"
+#include "base/restart.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/parse.h"
@@ -38,13 +37,6 @@ void report_error(const std::string& text) {
   std::fprintf(stderr, "syncopate: error: %s\n", text.c_str());
 }
 
-/// Keeps freed memory for the next layer: large blocks that go back to the system each time cost
-/// more in page faults than a layer's counting.
-void keep_memory() {
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
-}
-
 /// Everything between the command line and the exit code.
 int run_main(int argc, const char* const* argv) {
   if (argc == 1) {
@@ -58,8 +50,7 @@ int run_main(int argc, const char* const* argv) {
     console.print(invocation.text);
     return kOk;
   }
-  restart_with_patient_threads(argv);
-  keep_memory();
+  restart_tuned(argv);
   install_interrupt_handler();
   set_up_log(invocation.global.verbose);
   std::optional<tbb::global_control> limit;
