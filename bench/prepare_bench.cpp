@@ -94,7 +94,7 @@ Times round(const std::string& network) {
   gconv::Chain chain =
       timed(times[3], [&] { return gconv::quantize(floating, calibration.ranges, {}); });
   chain = timed(times[4], [&] { return gconv::optimize(chain); });
-  const ref::FixedNet net = timed(times[5], [&] { return ref::FixedNet(chain); });
+  const ref::FixedNet net = timed(times[5], [&] { return ref::FixedNet(chain, ref::Runs::once); });
   const std::vector<Tensor> outputs = timed(times[6], [&] { return net.run(inputs); });
   if (best_class(net.dequantize(outputs)[0]) != best_class(calibration.outputs[0][0])) {
     broken("{}: float and fixed point disagree", network);

@@ -111,7 +111,8 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
   gconv::Chain chain =
       phase("quantize", [&] { return gconv::quantize(floating, ranges, options.quantize); });
   chain = phase("optimize", [&] { return gconv::optimize(chain); });
-  const ref::FixedNet net = phase("build", [&] { return ref::FixedNet(chain); });
+  const ref::Runs runs = inputs.size() == 1 ? ref::Runs::once : ref::Runs::often;
+  const ref::FixedNet net = phase("build", [&] { return ref::FixedNet(chain, runs); });
 
   std::vector<std::unique_ptr<Target>> targets;
   phase("compile", [&] {

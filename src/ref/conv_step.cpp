@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "ref/digit_plane.h"
 #include "ref/dot_tile.h"
@@ -73,7 +74,11 @@ ReductionOrder order_of(std::vector<Loop> taps) {
     taps.pop_back();
   }
   Odometer tap(run);
-  for (std::int64_t i = 0; i < order.run; ++i, tap.next()) order.taps.push_back(tap.kernel);
+  order.in_place = true;
+  for (std::int64_t i = 0; i < order.run; ++i, tap.next()) {
+    order.taps.push_back(tap.kernel);
+    order.in_place = order.in_place && tap.kernel == i;
+  }
   Odometer start(taps);
   for (std::int64_t i = count_of(taps); i > 0; --i, start.next()) {
     order.run_inputs.push_back(start.input);
@@ -94,11 +99,12 @@ Split choose_split(DType activations, const Tensor& weights, const ReductionOrde
 class ConvStep : public FixedStep {
  public:
   ConvStep(const GConv& gconv, const ConvLoops& loops, const Tensor& weights, DType input,
-           const TileKernel& kernel)
-      : kernel_(kernel),
+           const ConvOptions& options)
+      : kernel_(*options.kernel),
+        weights_(weights),
         lanes_(loops.lanes),
         order_(order_of(loops.taps)),
-        plane_(gconv, choose_split(input, weights, order_, kernel)),
+        plane_(gconv, choose_split(input, weights, order_, kernel_)),
         post_(gconv.fixed ? &*gconv.fixed : nullptr),
         whole_values_(plane_.split() == Split::none && input == DType::i16) {
     Odometer pixel(loops.pixels);
@@ -107,12 +113,17 @@ class ConvStep : public FixedStep {
                          static_cast<std::int32_t>(pixel.channel), pixel.output});
     }
     add_blocks(loops.outer, gconv);
-    pack(weights);
+    if (options.runs == Runs::once) return;
+    kept_ = Tensor::uninitialized(DType::i16, {packed_elements_});
+    packed_ = pack(kept_.mutable_data<std::int16_t>().data());
   }
 
   void run(const StepOperands& operands) const override {
     std::int16_t* plane = operands.scratch.reserve(plane_.reserve());
     plane_.fill(operands.input, plane);
+    std::optional<Packed> fresh;
+    if (!packed_) fresh = pack(operands.scratch.reserve_weights(packed_elements_));
+    const Packed& packed = packed_ ? *packed_ : *fresh;
     const DType dtype = operands.output.dtype();
     std::byte* out = operands.output.mutable_raw().data();
     const auto pixels = static_cast<std::int64_t>(pixels_.size());
@@ -123,10 +134,11 @@ class ConvStep : public FixedStep {
     const auto tasks = static_cast<std::int64_t>(blocks_.size()) * chunks;
     tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, tasks), [&](const auto& range) {
       for (std::int64_t task = range.begin(); task < range.end(); ++task) {
-        const Block& block = blocks_[static_cast<std::size_t>(task / chunks)];
+        const auto block = static_cast<std::size_t>(task / chunks);
         const std::int64_t first = task % chunks * chunk;
         for (std::int64_t t = first; t < std::min(first + chunk, tiles); ++t) {
-          run_tile(block, t * kernel_.pixels, plane, dtype, out);
+          run_tile(blocks_[block], packed.blocks[block], packed.weights, t * kernel_.pixels, plane,
+                   dtype, out);
         }
       }
     });
@@ -134,12 +146,18 @@ class ConvStep : public FixedStep {
 
  private:
   struct Block {
-    WeightBlock weights;
+    WeightBlock weights;  ///< Where it goes; nothing is packed.
     std::int64_t input = 0, output = 0, channel = 0, kernel = 0;  ///< Of the outer loops.
   };
   struct Pixel {
     std::int32_t input = 0, channel = 0;
     std::int64_t output = 0;
+  };
+
+  /// Weights of all blocks, ready for tiles.
+  struct Packed {
+    std::vector<WeightBlock> blocks;
+    const std::int16_t* weights = nullptr;
   };
 
   void add_blocks(const std::vector<Loop>& outer, const GConv& gconv) {
@@ -161,25 +179,28 @@ class ConvStep : public FixedStep {
         blocks_.push_back(std::move(block));
       }
     }
-    packed_ = Tensor::uninitialized(DType::i16, {address});
+    packed_elements_ = address;
   }
 
-  void pack(const Tensor& weights) {
-    std::int16_t* packed = packed_.mutable_data<std::int16_t>().data();
+  Packed pack(std::int16_t* to) const {
+    Packed packed;
+    packed.weights = to;
+    for (const Block& block : blocks_) packed.blocks.push_back(block.weights);
     tbb::parallel_for(std::size_t{0}, blocks_.size(), [&](std::size_t b) {
       PackRequest request;
-      request.weights = &weights;
+      request.weights = &weights_;
       request.order = &order_;
       request.base = blocks_[b].kernel;
       request.channel_step = lanes_.kernel;
       request.split = plane_.split();
       request.largest_digit = whole_values_ ? 32768 : 128;
-      pack_block(request, blocks_[b].weights, packed);
+      pack_block(request, packed.blocks[b], to);
     });
+    return packed;
   }
 
-  void run_tile(const Block& block, std::int64_t first, const std::int16_t* plane, DType dtype,
-                std::byte* out) const {
+  void run_tile(const Block& block, const WeightBlock& weights, const std::int16_t* packed,
+                std::int64_t first, const std::int16_t* plane, DType dtype, std::byte* out) const {
     alignas(64) std::int64_t sums[kMostPixels * kMostLanes];
     std::int64_t pixels[kMostPixels];
     const auto last = static_cast<std::int64_t>(pixels_.size()) - 1;
@@ -191,22 +212,23 @@ class ConvStep : public FixedStep {
     args.pixels = pixels;
     args.first = plane;
     args.second = plane + plane_.elements();
-    args.weights = packed_.data<std::int16_t>().data() + block.weights.address;
-    args.starts = block.weights.starts.data();
-    args.segments = block.weights.segments;
+    args.weights = packed + weights.address;
+    args.starts = weights.starts.data();
+    args.segments = weights.segments;
     args.sums = sums;
     args.sum_step = kMostLanes;
-    kernel_.function(split, block.weights.lanes < kernel_.lanes)(args);
+    kernel_.function(split, weights.lanes < kernel_.lanes)(args);
     for (std::int64_t p = 0; p < kernel_.pixels && first + p <= last; ++p) {
       const Pixel& pixel = pixels_[static_cast<std::size_t>(first + p)];
       const std::int64_t at = block.output + pixel.output;
-      post_.apply({sums + p * kMostLanes, static_cast<std::size_t>(block.weights.count)},
+      post_.apply({sums + p * kMostLanes, static_cast<std::size_t>(weights.count)},
                   block.channel + pixel.channel, lanes_.channel, dtype,
                   out + at * static_cast<std::int64_t>(size_of(dtype)), lanes_.output);
     }
   }
 
   const TileKernel& kernel_;
+  const Tensor& weights_;
   Loop lanes_;
   ReductionOrder order_;
   DigitPlane plane_;
@@ -214,13 +236,15 @@ class ConvStep : public FixedStep {
   bool whole_values_;  ///< 16-bit activations in one plane, for 8-bit weights.
   std::vector<Pixel> pixels_;
   std::vector<Block> blocks_;
-  Tensor packed_;
+  std::int64_t packed_elements_ = 0;
+  Tensor kept_;
+  std::optional<Packed> packed_;  ///< In `kept_`; absent when every run packs for itself.
 };
 
 }  // namespace
 
 std::unique_ptr<FixedStep> make_conv_step(const Chain& chain, const GConv& gconv,
-                                          const TileKernel& kernel) {
+                                          const ConvOptions& options) {
   if (!constant_products(chain, gconv)) return nullptr;
   const DigitPlane plane(gconv, Split::none);
   const ConvLoops loops = conv_loops(plane.on_plane(gconv));
@@ -233,7 +257,7 @@ std::unique_ptr<FixedStep> make_conv_step(const Chain& chain, const GConv& gconv
     return nullptr;
   }
   return std::make_unique<ConvStep>(gconv, loops, *chain.tensors.at(gconv.kernel->tensor).constant,
-                                    chain.tensors.at(gconv.input.tensor).dtype, kernel);
+                                    chain.tensors.at(gconv.input.tensor).dtype, options);
 }
 
 }  // namespace syncopate::ref

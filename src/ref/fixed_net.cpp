@@ -25,9 +25,9 @@ class ElementStep : public FixedStep {
   const GConv& gconv_;
 };
 
-std::unique_ptr<FixedStep> make_step(const Chain& chain, const GConv& gconv) {
+std::unique_ptr<FixedStep> make_step(const Chain& chain, const GConv& gconv, Runs runs) {
   if (std::unique_ptr<FixedStep> step = make_dense_step(chain, gconv)) return step;
-  if (std::unique_ptr<FixedStep> step = make_conv_step(chain, gconv)) return step;
+  if (std::unique_ptr<FixedStep> step = make_conv_step(chain, gconv, {.runs = runs})) return step;
   if (std::unique_ptr<FixedStep> step = make_row_step(chain, gconv)) return step;
   return make_element_step(gconv);
 }
@@ -41,7 +41,7 @@ std::unique_ptr<FixedStep> make_element_step(const GConv& gconv) {
 struct FixedNet::Impl {
   using Values = std::map<std::string, Tensor>;
 
-  explicit Impl(const Chain& the_chain) : chain(the_chain) {
+  Impl(const Chain& the_chain, Runs runs) : chain(the_chain) {
     if (!chain.quantized) broken("FixedNet: chain {} is not quantized", chain.name);
     std::set<std::string> kept(chain.outputs.begin(), chain.outputs.end());
     last_use.resize(chain.gconvs.size());
@@ -57,7 +57,7 @@ struct FixedNet::Impl {
       release(gconv.output);
     }
     steps.reserve(chain.gconvs.size());
-    for (const GConv& gconv : chain.gconvs) steps.push_back(make_step(chain, gconv));
+    for (const GConv& gconv : chain.gconvs) steps.push_back(make_step(chain, gconv, runs));
   }
 
   const Tensor& read(const Values& values, const std::string& name) const {
@@ -118,7 +118,7 @@ struct FixedNet::Impl {
   std::mutex running;  ///< The scratch memory serves one run at a time.
 };
 
-FixedNet::FixedNet(const Chain& chain) : impl_(std::make_unique<Impl>(chain)) {}
+FixedNet::FixedNet(const Chain& chain, Runs runs) : impl_(std::make_unique<Impl>(chain, runs)) {}
 FixedNet::~FixedNet() = default;
 FixedNet::FixedNet(FixedNet&&) noexcept = default;
 

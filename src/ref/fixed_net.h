@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -9,15 +10,20 @@
 
 namespace syncopate::ref {
 
+/// What a net is made ready for. A net that runs once packs the weights of each layer right before
+/// it runs, into memory that all layers share: what is packed is still in the cache when it is
+/// used, and none of it is kept. One that runs often packs all weights when it is built.
+enum class Runs : std::uint8_t { once, often };
+
 /// Runs a quantized chain exactly as its definition says, fast: convolutions in register tiles over
 /// the digits of activations (docs/rationale/numbers.md), fully connected layers straight from the
 /// chain's weights, everything else a row of outputs at a time. Agrees with `interpret` bit for bit
 /// on every CPU.
 class FixedNet {
  public:
-  /// Packs the weights of convolutions once. The chain must outlive the net; InternalError when it
-  /// is not quantized.
-  explicit FixedNet(const gconv::Chain& chain);
+  /// The chain must outlive the net; InternalError when it is not quantized. Either kind of net may
+  /// run any number of times.
+  explicit FixedNet(const gconv::Chain& chain, Runs runs = Runs::often);
   ~FixedNet();
   FixedNet(FixedNet&&) noexcept;
 

@@ -57,6 +57,9 @@ TEST_P(RandomChains, RunAsTheDefinitionSays) {
     const std::vector<Tensor> outputs = net.run(inputs);
     ASSERT_EQ(outputs.at(0), expected(chain, inputs)) << "case " << i << "\n" << describe(chain);
     ASSERT_EQ(net.run(inputs).at(0), outputs.at(0)) << "a second run differs, case " << i;
+    const FixedNet once(chain, Runs::once);
+    ASSERT_EQ(once.run(inputs).at(0), outputs.at(0)) << "a net for one run differs, case " << i;
+    ASSERT_EQ(once.run(inputs).at(0), outputs.at(0)) << "its second run differs, case " << i;
   }
 }
 
@@ -71,7 +74,7 @@ TEST(ConvStep, EveryInstructionSetComputesTheSame) {
     const Chain chain = generator.make(Flavor::convolution);
     const std::vector<Tensor> inputs = generator.inputs();
     for (const TileKernel& kernel : tile_kernels()) {
-      const auto step = make_conv_step(chain, chain.gconvs[0], kernel);
+      const auto step = make_conv_step(chain, chain.gconvs[0], {.kernel = &kernel});
       if (!step) continue;
       ++convolutions;
       ASSERT_EQ(run_step(*step, chain, inputs), expected(chain, inputs))
@@ -117,7 +120,7 @@ TEST(ConvStep, SumsOfExtremesAreExact) {
       const std::vector<std::int16_t> values(9 * 1500, static_cast<std::int16_t>(activation));
       const std::vector<Tensor> inputs{Tensor::from<std::int16_t>({9 * 1500}, values)};
       for (const TileKernel& kernel : tile_kernels()) {
-        const auto step = make_conv_step(chain, chain.gconvs[0], kernel);
+        const auto step = make_conv_step(chain, chain.gconvs[0], {.kernel = &kernel});
         ASSERT_NE(step, nullptr);
         const Tensor sums = run_step(*step, chain, inputs);
         for (const std::int64_t sum : sums.data<std::int64_t>()) {

@@ -6,6 +6,7 @@
 
 #include "gconv/chain.h"
 #include "ref/dot_tile.h"
+#include "ref/fixed_net.h"
 
 namespace syncopate::ref {
 
@@ -15,14 +16,20 @@ class StepScratch {
  public:
   /// At least `elements` values, contents undefined.
   std::int16_t* reserve(std::size_t elements) {
-    if (buffer_.empty() || static_cast<std::size_t>(buffer_.size()) < elements) {
-      buffer_ = Tensor::uninitialized(DType::i16, {static_cast<std::int64_t>(elements)});
-    }
-    return buffer_.mutable_data<std::int16_t>().data();
+    return grown(activations_, static_cast<std::int64_t>(elements));
   }
+  /// Likewise, elsewhere, for packed weights.
+  std::int16_t* reserve_weights(std::int64_t elements) { return grown(weights_, elements); }
 
  private:
-  Tensor buffer_;
+  static std::int16_t* grown(Tensor& buffer, std::int64_t elements) {
+    if (buffer.size() < elements || buffer.dtype() != DType::i16) {
+      buffer = Tensor::uninitialized(DType::i16, {elements});
+    }
+    return buffer.mutable_data<std::int16_t>().data();
+  }
+
+  Tensor activations_, weights_;
 };
 
 struct StepOperands {
@@ -42,9 +49,14 @@ class FixedStep {
 /// Whether a GCONV adds up products of narrow activations and narrow constant weights.
 bool constant_products(const gconv::Chain& chain, const gconv::GConv& gconv);
 
+struct ConvOptions {
+  Runs runs = Runs::often;
+  const TileKernel* kernel = &tile_kernels().front();
+};
 /// Convolution with constant weights on the tile kernels; null when the GCONV is something else.
+/// The chain must outlive the step.
 std::unique_ptr<FixedStep> make_conv_step(const gconv::Chain& chain, const gconv::GConv& gconv,
-                                          const TileKernel& kernel = tile_kernels().front());
+                                          const ConvOptions& options = {});
 /// Fully connected layers of small batches, read straight from the chain's weights; or null.
 std::unique_ptr<FixedStep> make_dense_step(const gconv::Chain& chain, const gconv::GConv& gconv);
 /// Anything else over i8, i16 and i64 tensors, a row of outputs at a time; or null.

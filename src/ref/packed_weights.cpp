@@ -125,28 +125,61 @@ class Segmenter {
   std::int32_t upper_[kMostLanes] = {};
 };
 
-/// Two weights as they stand in a packed pair.
-template <class T>
-std::uint32_t pair_of(T first, T second) {
-  return static_cast<std::uint16_t>(first) |
-         static_cast<std::uint32_t>(static_cast<std::uint16_t>(second)) << 16;
-}
+/// Kernels of a block as rows of 16-bit elements in the order of the reduction.
+class Rows {
+ public:
+  /// Reads kernels in place where they lie in that order; else copies them.
+  template <class T>
+  Rows(const PackRequest& request, const T* weights, const WeightBlock& block)
+      : order_(*request.order) {
+    weights += request.base + block.first * request.channel_step;
+    if constexpr (std::is_same_v<T, std::int16_t>) {
+      if (order_.in_place) {
+        data_ = weights;
+        step_ = request.channel_step;
+        return;
+      }
+    }
+    step_ = order_.run * static_cast<std::int64_t>(order_.run_kernels.size());
+    copies_.resize(static_cast<std::size_t>(step_ * block.count));
+    std::int16_t* to = copies_.data();
+    for (std::int64_t lane = 0; lane < block.count; ++lane, weights += request.channel_step) {
+      for (const std::int64_t run : order_.run_kernels) {
+        for (const std::int64_t tap : order_.taps) *to++ = weights[run + tap];
+      }
+    }
+    data_ = copies_.data();
+  }
+
+  /// Element 0 of a run.
+  const std::int16_t* row(std::int64_t lane, std::size_t run) const {
+    const std::int64_t skip =
+        copies_.empty() ? order_.run_kernels[run] : order_.run * static_cast<std::int64_t>(run);
+    return data_ + lane * step_ + skip;
+  }
+
+ private:
+  const ReductionOrder& order_;
+  const std::int16_t* data_ = nullptr;
+  std::int64_t step_ = 0;
+  std::vector<std::int16_t> copies_;
+};
 
 /// Writes `count` elements for one lane, two pairs at a time: `to` is the lane's first pair, the
 /// next one lies `pair_step` further, and the next two `step` further.
-template <class T>
-void put_lane(const T* from, const std::int64_t* taps, std::int64_t count, std::int64_t pair_step,
+void put_lane(const std::int16_t* from, std::int64_t count, std::int64_t pair_step,
               std::int64_t step, std::int16_t* to) {
   std::int64_t k = 0;
   for (; k + 3 < count; k += 4, to += step) {
-    const std::uint32_t one = pair_of(from[taps[k]], from[taps[k + 1]]);
-    const std::uint32_t two = pair_of(from[taps[k + 2]], from[taps[k + 3]]);
-    std::memcpy(to, &one, sizeof one);
-    std::memcpy(to + pair_step, &two, sizeof two);
+    std::memcpy(to, from + k, 4);
+    std::memcpy(to + pair_step, from + k + 2, 4);
   }
-  for (std::int64_t i = 0; k < count; ++i, ++k) {
-    to[(i >> 1) * pair_step + (i & 1)] = from[taps[k]];
-  }
+  for (std::int64_t i = 0; k < count; ++i, ++k) to[(i >> 1) * pair_step + (i & 1)] = from[k];
+}
+
+/// Fetches the piece after this one: rows are too far apart for the hardware to see a pattern.
+void prefetch(const std::int16_t* from, std::int64_t count) {
+  for (std::int64_t k = 0; k < count; k += 32) __builtin_prefetch(from + k);
 }
 
 template <class T>
@@ -154,19 +187,20 @@ void pack(const PackRequest& request, const T* weights, WeightBlock& block, std:
   const ReductionOrder& order = *request.order;
   const std::int64_t pairs = order.pairs_per_run(request.split);
   const std::int64_t step = packed_size(request.split, 2, block.lanes);
+  const Rows rows(request, weights, block);
   Segmenter segmenter(request, block);
   std::int16_t* out = packed + block.address;
   for (std::size_t r = 0; r < order.run_inputs.size(); ++r) {
-    const T* run = weights + request.base + order.run_kernels[r];
     for (std::int64_t begin = 0; begin < pairs; begin += kPiece) {
       const std::int64_t count = std::min(kPiece, pairs - begin);
       const std::int64_t size = packed_size(request.split, count, block.lanes);
-      const std::int64_t end = std::min(order.run, 2 * (begin + count));
-      const bool full = block.count == block.lanes && end == 2 * (begin + count);
+      const std::int64_t elements = std::min(order.run - 2 * begin, 2 * count);
+      const bool full = block.count == block.lanes && elements == 2 * count;
       if (!full) std::fill_n(out, size, std::int16_t{0});
       for (std::int64_t lane = 0; lane < block.count; ++lane) {
-        put_lane(run + (block.first + lane) * request.channel_step, order.taps.data() + 2 * begin,
-                 end - 2 * begin, 2 * block.lanes, step, out + 2 * lane);
+        const std::int16_t* from = rows.row(lane, r) + 2 * begin;
+        prefetch(from + elements, std::min(order.run - 2 * begin - elements, 2 * kPiece));
+        put_lane(from, elements, 2 * block.lanes, step, out + 2 * lane);
       }
       segmenter.add(order.run_inputs[r] + 2 * begin, out, count, begin > 0);
       out += size;

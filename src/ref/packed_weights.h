@@ -15,6 +15,7 @@ struct ReductionOrder {
   std::vector<std::int64_t> run_inputs;   ///< Per run: where it starts, relative to the pixel.
   std::vector<std::int64_t> run_kernels;  ///< Per run: address step in the weights.
   std::vector<std::int64_t> taps;         ///< Per element of a run: address step in the weights.
+  bool in_place = false;                  ///< The weights of a run lie side by side.
 
   /// Pairs that kernels walk per run: with Split::bytes they come in twos.
   std::int64_t pairs_per_run(Split split) const {
