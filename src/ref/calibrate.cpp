@@ -35,8 +35,8 @@ std::string maker_of(const RangeRules& rules, const std::string& tensor) {
 
 class Calibrator {
  public:
-  Calibrator(const ir::Graph& graph, const Chain& chain)
-      : chain_(chain), rules_(graph, chain), net_(graph, watched()) {}
+  Calibrator(const ir::Graph& graph, const Chain& chain, Runs runs)
+      : chain_(chain), rules_(graph, chain), net_(graph, watched(), runs) {}
 
   Calibration run(std::span<const std::vector<Tensor>> inputs) {
     for (const std::vector<Tensor>& one : inputs) result_.outputs.push_back(infer(one));
@@ -146,7 +146,8 @@ class Calibrator {
 Calibration calibrate(const ir::Graph& graph, const Chain& chain,
                       std::span<const std::vector<Tensor>> inputs) {
   if (inputs.empty()) fail("{}: calibration needs at least one input", chain.name);
-  return Calibrator(graph, chain).run(inputs);
+  const Runs runs = inputs.size() == 1 ? Runs::once : Runs::often;
+  return Calibrator(graph, chain, runs).run(inputs);
 }
 
 }  // namespace syncopate::ref

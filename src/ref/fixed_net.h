@@ -1,19 +1,14 @@
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "gconv/chain.h"
+#include "ref/runs.h"
 
 namespace syncopate::ref {
-
-/// What a net is made ready for. A net that runs once packs the weights of each layer right before
-/// it runs, into memory that all layers share: what is packed is still in the cache when it is
-/// used, and none of it is kept. One that runs often packs all weights when it is built.
-enum class Runs : std::uint8_t { once, often };
 
 /// Runs a quantized chain exactly as its definition says, fast: convolutions in register tiles over
 /// the digits of activations (docs/rationale/numbers.md), fully connected layers straight from the
@@ -21,8 +16,7 @@ enum class Runs : std::uint8_t { once, often };
 /// on every CPU.
 class FixedNet {
  public:
-  /// The chain must outlive the net; InternalError when it is not quantized. Either kind of net may
-  /// run any number of times.
+  /// The chain must outlive the net; InternalError when it is not quantized.
   explicit FixedNet(const gconv::Chain& chain, Runs runs = Runs::often);
   ~FixedNet();
   FixedNet(FixedNet&&) noexcept;

@@ -6,7 +6,7 @@
 
 #include "gconv/chain.h"
 #include "ref/dot_tile.h"
-#include "ref/fixed_net.h"
+#include "ref/runs.h"
 
 namespace syncopate::ref {
 

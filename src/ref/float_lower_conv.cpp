@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstring>
+#include <memory>
 
 #include "ref/float_parallel.h"
 #include "ref/float_plan.h"
@@ -49,33 +50,71 @@ Folded fold(const Plan& plan, const FusedNode& group, const Tensor& weights) {
   return folded;
 }
 
-/// The weights as oneDNN wants them: in place when that is how they are, else packed. Notes the
-/// gain.
-Located pack(Plan& plan, ValueId value, Folded& folded, const memory::desc& from,
-             const memory::desc& to) {
-  const Tensor& weights = *plan.constant(value);
+/// Notes the gain of weights and, when there is something folded in, writes them scaled.
+void scale_rows(const Tensor& weights, Folded& folded, float* scaled) {
   const float* w = weights.data<float>().data();
   const bool scales = !folded.scale.empty();
-  float* scaled = scales ? plan.scratch(weights.size()) : nullptr;
   const std::int64_t rows = weights.shape()[0], row = weights.size() / rows;
   std::vector<float> sums(static_cast<std::size_t>(rows));
   parallel_each(rows, row, [&](std::int64_t m) {
     const auto at = static_cast<std::size_t>(m);
     sums[at] = scale_and_sum(w + m * row, row, scales ? folded.scale[at] : 1,
-                             scaled ? scaled + m * row : nullptr);
+                             scales ? scaled + m * row : nullptr);
   });
   // Written so that NaN stays.
   for (float sum : sums) {
     folded.gain = static_cast<double>(sum) <= folded.gain ? folded.gain : static_cast<double>(sum);
   }
+}
+
+/// The weights as oneDNN wants them: in place when that is how they are, else packed. Notes the
+/// gain.
+Located pack(Plan& plan, ValueId value, Folded& folded, const memory::desc& from,
+             const memory::desc& to) {
+  const Tensor& weights = *plan.constant(value);
+  const bool scales = !folded.scale.empty();
+  float* scaled = scales ? plan.scratch(weights.size()) : nullptr;
+  scale_rows(weights, folded, scaled);
   if (from == to && !scales) return {{-1, plan.constant_view(value).data}, to, false};
   std::byte* packed =
       plan.keep(Tensor::uninitialized(DType::u8, {static_cast<std::int64_t>(to.get_size())}));
-  memory source(from, plan.engine(), scales ? scaled : const_cast<float*>(w));
+  float* w = scales ? scaled : const_cast<float*>(weights.data<float>().data());
+  memory source(from, plan.engine(), w);
   memory target(to, plan.engine(), packed);
   dnnl::reorder(source, target).execute(plan.stream(), source, target);
   plan.stream().wait();
   return {{-1, packed}, to, false};
+}
+
+/// The same as a step of its own before the convolution, into memory that is free afterwards. The
+/// gain is known once the step has run.
+Located pack_when_run(Plan& plan, const FusedNode& group, std::shared_ptr<Folded> folded,
+                      const memory::desc& from, const memory::desc& to) {
+  const ValueId value = group.node->inputs[1];
+  auto* weights = reinterpret_cast<float*>(plan.constant_view(value).data);
+  const bool scales = !folded->scale.empty();
+  const Located packed = plan.place(to);
+  Slot scaled;
+  if (scales) scaled.storage = plan.add_storage(plan.constant(value)->bytes());
+  const dnnl::reorder reorder(
+      dnnl::reorder::primitive_desc(plan.engine(), from, plan.engine(), to));
+  Step step;
+  step.name = group.node->name + " (weights)";
+  step.uses = {packed.slot};
+  if (scales) step.uses.push_back(scaled);
+  step.bind = [&plan, value, weights, folded, from, to, reorder, packed, scaled,
+               scales](const Addresses& addresses) -> Action {
+    auto* rows = scales ? reinterpret_cast<float*>(addresses(scaled)) : nullptr;
+    memory source(from, plan.engine(), scales ? rows : weights);
+    memory target(to, plan.engine(), addresses(packed.slot));
+    return [&plan, value, folded, reorder, rows, source, target]() mutable {
+      folded->gain = 0;
+      scale_rows(*plan.constant(value), *folded, rows);
+      reorder.execute(plan.stream(), source, target);
+    };
+  };
+  plan.add_step(std::move(step));
+  return packed;
 }
 
 memory::desc any_layout(const memory::dims& dims) {
@@ -118,14 +157,14 @@ bool usable(const Plan& plan, const ir::Node& node) {
          plan.constant(node.inputs[1])->size() > 0;
 }
 
-Guard conv_guard(const Plan& plan, const FusedNode& group, const Folded& folded,
+Guard conv_guard(const Plan& plan, const FusedNode& group, std::shared_ptr<const Folded> folded,
                  const Located& source, const Located& target) {
   Guard guard;
   guard.operands.push_back(plan.ranged(group.node->inputs[0], source));
   if (group.residual != kNoValue) guard.operands.push_back(plan.ranged(group.residual, target));
-  guard.bound = [gain = folded.gain, offset = folded.offset,
+  guard.bound = [folded = std::move(folded),
                  activation = group.activation](std::span<const double> x) {
-    double worst = gain * x[0] + offset;
+    double worst = folded->gain * x[0] + folded->offset;
     if (x.size() > 1) worst += x[1];
     return std::pair{worst, activation_bound(activation, worst)};
   };
@@ -146,8 +185,8 @@ bool lower_conv(Plan& plan, const FusedNode& group, const ir::Conv& op) {
   dnnl::post_ops post;
   if (!post_operations(group, post)) return false;
   const Tensor& weights = *plan.constant(node.inputs[1]);
-  Folded folded = fold(plan, group, weights);
-  const bool biased = folded.bias.size() > 0;
+  const auto folded = std::make_shared<Folded>(fold(plan, group, weights));
+  const bool biased = folded->bias.size() > 0;
   const memory::dims w_dims = grouped(weights.shape(), op.group);
   const memory::desc x_md = any_layout(plan.graph().value(node.inputs[0]).shape);
   const memory::desc y_md = any_layout(plan.graph().value(group.output).shape);
@@ -160,14 +199,18 @@ bool lower_conv(Plan& plan, const FusedNode& group, const ir::Conv& op) {
   const dnnl::convolution_forward::primitive_desc pd(desc, attributes(post), plan.engine());
 
   const Located x = plan.as(node.inputs[0], pd.src_desc());
-  const Located w = pack(plan, node.inputs[1], folded, Plan::row_major(w_dims), pd.weights_desc());
+  const memory::desc stored = Plan::row_major(w_dims);
+  const bool reordered = stored != pd.weights_desc() || !folded->scale.empty();
+  const Located w = plan.runs() == Runs::once && reordered
+                        ? pack_when_run(plan, group, folded, stored, pd.weights_desc())
+                        : pack(plan, node.inputs[1], *folded, stored, pd.weights_desc());
   const Located y = group.residual == kNoValue
                         ? plan.place(pd.dst_desc())
                         : accumulator(plan, group.residual, pd.dst_desc(), x.slot);
   std::vector<Plan::Argument> arguments{
       {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}};
   if (biased) {
-    arguments.push_back({DNNL_ARG_BIAS, {{-1, plan.keep(folded.bias)}, b_md, true}});
+    arguments.push_back({DNNL_ARG_BIAS, {{-1, plan.keep(folded->bias)}, b_md, true}});
   }
   plan.add_dnnl(node.name, dnnl::convolution_forward(pd), pd.scratchpad_desc(),
                 std::move(arguments), {{group.output, y}}, conv_guard(plan, group, folded, x, y));
@@ -205,14 +248,14 @@ bool lower_conv_transpose(Plan& plan, const FusedNode& group, const ir::ConvTran
       gaps(op.window.dilations), op.window.pads_begin, pads_end);
   const dnnl::deconvolution_forward::primitive_desc pd(desc, attributes(), plan.engine());
 
-  Folded folded;
+  const auto folded = std::make_shared<Folded>();
   if (bias) {
-    for (float b : bias->data<float>()) folded.offset += std::abs(static_cast<double>(b));
+    for (float b : bias->data<float>()) folded->offset += std::abs(static_cast<double>(b));
   }
   const Located x = plan.as(node.inputs[0], pd.src_desc());
-  const Located w = pack(plan, node.inputs[1], folded, from, pd.weights_desc());
+  const Located w = pack(plan, node.inputs[1], *folded, from, pd.weights_desc());
   // Sums are per input channel here, of which an output may see all.
-  folded.gain *= static_cast<double>(shape[0]);
+  folded->gain *= static_cast<double>(shape[0]);
   const Located y = plan.place(pd.dst_desc());
   std::vector<Plan::Argument> arguments{
       {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}};

@@ -75,8 +75,8 @@ struct FloatNet::Impl {
   Plan plan;
   std::mutex mutex;
 
-  Impl(const ir::Graph& g, std::set<ValueId> names)
-      : graph(g), observed(std::move(names)), plan(g, observed) {}
+  Impl(const ir::Graph& g, std::set<ValueId> names, Runs runs)
+      : graph(g), observed(std::move(names)), plan(g, observed, runs) {}
 
   void check(std::span<const Tensor> inputs) const {
     if (inputs.size() != graph.inputs.size()) {
@@ -224,7 +224,7 @@ struct FloatNet::Impl {
   }
 };
 
-FloatNet::FloatNet(const ir::Graph& graph, std::set<std::string> observed) {
+FloatNet::FloatNet(const ir::Graph& graph, std::set<std::string> observed, Runs runs) {
   std::set<ValueId> ids;
   for (std::size_t i = 0; i < graph.values.size() && !observed.empty(); ++i) {
     if (observed.erase(graph.values[i].name) > 0) ids.insert(static_cast<ValueId>(i));
@@ -232,7 +232,7 @@ FloatNet::FloatNet(const ir::Graph& graph, std::set<std::string> observed) {
   if (!observed.empty()) {
     fail("network '{}' has no value '{}' to observe", graph.name, *observed.begin());
   }
-  impl_ = std::make_unique<Impl>(graph, std::move(ids));
+  impl_ = std::make_unique<Impl>(graph, std::move(ids), runs);
 }
 
 FloatNet::~FloatNet() = default;

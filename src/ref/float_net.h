@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "ir/graph.h"
+#include "ref/runs.h"
 
 namespace syncopate::ref {
 
-/// The float oracle: runs a network with oneDNN. Building packs weights once; running is repeatable
-/// and uses the threads OpenMP gives it.
+/// The float oracle: runs a network with oneDNN. Running is repeatable and uses the threads OpenMP
+/// gives it.
 ///
 /// Activations stay in oneDNN's blocked layouts between operators; what oneDNN cannot do exactly as
 /// ONNX says runs in plain loops. A NaN or an infinity is never lost: where a fast kernel could
@@ -22,7 +23,8 @@ class FloatNet {
  public:
   /// Values named in `observed` are materialized, so operators producing them are not fused away.
   /// The graph (shapes inferred) must outlive the net. InputError for an unknown observed name.
-  explicit FloatNet(const ir::Graph& graph, std::set<std::string> observed = {});
+  explicit FloatNet(const ir::Graph& graph, std::set<std::string> observed = {},
+                    Runs runs = Runs::often);
   ~FloatNet();
   FloatNet(FloatNet&&) noexcept;
 

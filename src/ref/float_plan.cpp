@@ -37,8 +37,8 @@ std::byte* Addresses::operator()(const Slot& slot) const {
   return arena_ + storage->offset + offset;
 }
 
-Plan::Plan(const ir::Graph& graph, const std::set<ValueId>& observed)
-    : graph_(graph), locations_(graph.values.size()) {
+Plan::Plan(const ir::Graph& graph, const std::set<ValueId>& observed, Runs runs)
+    : graph_(graph), runs_(runs), locations_(graph.values.size()) {
   fold_constants();
   std::set<ValueId> constants;
   for (std::size_t i = 0; i < graph.values.size(); ++i) {

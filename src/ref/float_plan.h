@@ -12,6 +12,7 @@
 #include "ir/graph.h"
 #include "ref/float_fuse.h"
 #include "ref/float_kernels.h"
+#include "ref/runs.h"
 
 // Internal to FloatNet: the network as a list of steps over planned memory. The only headers with
 // oneDNN in them are this one and those of other engines of this folder.
@@ -90,7 +91,7 @@ struct Step {
 /// Builds the steps of a network.
 class Plan {
  public:
-  Plan(const ir::Graph& graph, const std::set<ir::ValueId>& observed);
+  Plan(const ir::Graph& graph, const std::set<ir::ValueId>& observed, Runs runs);
 
   const ir::Graph& graph() const { return graph_; }
   std::vector<Step>& steps() { return steps_; }
@@ -101,6 +102,7 @@ class Plan {
   std::byte* address(const Slot& slot) const { return (*addresses_)(slot); }
   /// A value known before the network runs, or null.
   const Tensor* constant(ir::ValueId value) const;
+  Runs runs() const { return runs_; }
   const dnnl::engine& engine() const { return engine_; }
   dnnl::stream& stream() { return stream_; }
   /// Bytes of activations, and of weights packed into layouts of their own.
@@ -152,6 +154,7 @@ class Plan {
   void touch(const Slot& slot, int step);
 
   const ir::Graph& graph_;
+  Runs runs_;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream_{engine_};
   std::map<ir::ValueId, Tensor> folded_;
