@@ -1,10 +1,15 @@
 #include "flow/layers.h"
 
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_reduce.h>
+
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <set>
 
 #include "base/error.h"
+#include "base/simd.h"
 
 namespace syncopate::flow {
 namespace {
@@ -17,9 +22,37 @@ std::string extents(const std::array<std::int64_t, 3>& values, int from) {
   return out;
 }
 
+SYNCOPATE_MULTIVERSION
+std::int64_t nonzero(const std::int8_t* values, std::int64_t count) {
+  std::int64_t result = 0;
+  for (std::int64_t i = 0; i < count; ++i) result += values[i] != 0;
+  return result;
+}
+
+SYNCOPATE_MULTIVERSION
+std::int64_t nonzero(const std::int16_t* values, std::int64_t count) {
+  std::int64_t result = 0;
+  for (std::int64_t i = 0; i < count; ++i) result += values[i] != 0;
+  return result;
+}
+
+SYNCOPATE_MULTIVERSION
+std::int64_t nonzero(const float* values, std::int64_t count) {
+  std::int64_t result = 0;
+  for (std::int64_t i = 0; i < count; ++i) result += values[i] != 0;
+  return result;
+}
+
 template <class T>
 std::int64_t nonzero(std::span<const T> values) {
-  return std::count_if(values.begin(), values.end(), [](T value) { return value != 0; });
+  constexpr std::size_t kPiece = 1 << 18;
+  return tbb::parallel_reduce(
+      tbb::blocked_range<std::size_t>(0, values.size(), kPiece), std::int64_t{0},
+      [&](const auto& range, std::int64_t sum) {
+        return sum +
+               nonzero(values.data() + range.begin(), static_cast<std::int64_t>(range.size()));
+      },
+      std::plus<>());
 }
 
 double density_of(const Tensor& tensor) {

@@ -96,11 +96,11 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
   result.model = model_name(options.model.model);
   result.source = graph->source;
   result.synthetic = graph->synthetic;
-  const gconv::Chain floating = phase("lower", [&] { return gconv::lower(*graph); });
+  std::optional<gconv::Chain> floating = phase("lower", [&] { return gconv::lower(*graph); });
   std::vector<std::vector<Tensor>> answers;
   gconv::Ranges ranges;
   phase("calibrate", [&] {
-    ref::Calibration calibration = calibrate(*graph, floating, inputs);
+    ref::Calibration calibration = calibrate(*graph, *floating, inputs);
     ranges = std::move(calibration.ranges);
     answers = std::move(calibration.outputs);
     for (auto& more : remaining_outputs(*graph, inputs, answers.size(), phase)) {
@@ -109,7 +109,8 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
   });
   graph.reset();
   gconv::Chain chain =
-      phase("quantize", [&] { return gconv::quantize(floating, ranges, options.quantize); });
+      phase("quantize", [&] { return gconv::quantize(*floating, ranges, options.quantize); });
+  floating.reset();
   chain = phase("optimize", [&] { return gconv::optimize(chain); });
   const ref::Runs runs = inputs.size() == 1 ? ref::Runs::once : ref::Runs::often;
   const ref::FixedNet net = phase("build", [&] { return ref::FixedNet(chain, runs); });
@@ -126,7 +127,7 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
 
   // One inference per input; every machine sees each layer's operands while they are at hand.
   const std::vector<map::Loops> loops = loops_of_all(chain);
-  result.layers = describe_layers(chain, loops);
+  result.layers = phase("describe", [&] { return describe_layers(chain, loops); });
   DensityCounter densities(result.layers);
   phase("run", [&] {
     const auto total = static_cast<std::int64_t>(inputs.size() * chain.gconvs.size());
