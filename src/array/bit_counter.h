@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "sim/bit_counter.h"
 
@@ -14,5 +15,11 @@ std::int64_t count_bits(const std::uint64_t* row, std::int64_t words);
 /// For each of `rows` rows of `words` words: the set bits it shares with `mask`.
 void count_matches(const std::uint64_t* rows, std::int64_t row_count, const std::uint64_t* mask,
                    std::int64_t words, std::int32_t* matches);
+
+/// Bits per column of count_columns.
+inline constexpr std::int64_t kColumn = 16;
+/// Adds to counts[c] the set bits of columns [16c, 16c + 16) of `row_count` rows of `words` words.
+void count_columns(const std::uint64_t* rows, std::int64_t row_count, std::int64_t words,
+                   std::span<std::int32_t> counts);
 
 }  // namespace syncopate::array

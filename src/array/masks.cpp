@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "array/actions.h"
+#include "array/window_bits.h"
 
 namespace syncopate::array {
 namespace {
@@ -72,14 +73,41 @@ void LaneMasks::any_lane(std::int64_t entry, std::span<std::uint64_t> out) const
   }
 }
 
+SharedMasks::SharedMasks(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes)
+    : block_(tiling.ins), lanes_(lanes) {
+  const map::Loops& loops = data.loops();
+  const std::int64_t kernel = loops.kernel_size();
+  lane_groups_ = ceil_div(loops.outs, lanes);
+  in_blocks_ = ceil_div(loops.ins, tiling.ins);
+  entries_ = loops.groups * lane_groups_ * in_blocks_;
+  words_ = position_words(loops, tiling);
+  data_.assign(static_cast<std::size_t>(entries_ * words_), 0);
+  const sim::BitPlane& any = data.constant().any_bits(lanes);
+  using Range = tbb::blocked_range<std::int64_t>;
+  tbb::parallel_for(Range(0, entries_, 64), [&](const Range& range) {
+    for (std::int64_t entry = range.begin(); entry != range.end(); ++entry) {
+      const std::int64_t in0 = entry % in_blocks_ * block_;
+      const std::int64_t ins = std::min(block_, loops.ins - in0);
+      for (std::int64_t k = 0; k < kernel; ++k) {
+        append_bits(any.row(entry / in_blocks_ * kernel + k).data(), in0, ins,
+                    data_.data() + entry * words_, k * ins);
+      }
+    }
+  });
+}
+
 void PixelMasks::load(const sim::LayerData& data, const map::TileBox& box, std::int64_t words) {
-  const Patches patches(data, box);
   pixels_ = box.pixels();
   words_ = words;
-  rows_.resize(static_cast<std::size_t>(pixels_ * words));
-  for (std::int64_t pixel = 0; pixel < pixels_; ++pixel) {
-    std::uint64_t* row = rows_.data() + pixel * words;
-    patches.bits(pixel, {row, static_cast<std::size_t>(words)});
+  window_bits(data, box, words, rows_);
+  const std::int64_t length = column_length();
+  columns_.resize(static_cast<std::size_t>(length * words));
+  for (std::int64_t w = 0; w < words; ++w) {
+    std::uint64_t* column = columns_.data() + w * length;
+    for (std::int64_t p = 0; p < pixels_; ++p) {
+      column[p] = rows_[static_cast<std::size_t>(p * words + w)];
+    }
+    std::fill(column + pixels_, column + length, 0);
   }
 }
 

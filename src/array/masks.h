@@ -49,6 +49,24 @@ class LaneMasks {
   std::vector<std::uint64_t> data_;
 };
 
+/// Where any output of a lane group has a weight, under a tiling: one mask per (group, lane group,
+/// input block), for machines whose lanes share an index.
+class SharedMasks {
+ public:
+  SharedMasks(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes);
+  std::int64_t entries() const { return entries_; }
+  std::int64_t entry(std::int64_t group, std::int64_t out0, std::int64_t in0) const {
+    return (group * lane_groups_ + out0 / lanes_) * in_blocks_ + in0 / block_;
+  }
+  /// As of LaneMasks.
+  std::int64_t words() const { return words_; }
+  const std::uint64_t* mask(std::int64_t entry) const { return data_.data() + entry * words_; }
+
+ private:
+  std::int64_t block_, lanes_, lane_groups_, in_blocks_, entries_, words_;
+  std::vector<std::uint64_t> data_;
+};
+
 /// Neuron masks of the pixels of an operand block (the neurons that some tiles share).
 class PixelMasks {
  public:
@@ -61,10 +79,14 @@ class PixelMasks {
   std::int64_t words() const { return words_; }
   const std::uint64_t* rows() const { return rows_.data(); }
   const std::uint64_t* row(std::int64_t pixel) const { return rows_.data() + pixel * words_; }
+  /// The same words by column: those of all pixels at one place of the row, then the next place.
+  /// Columns are `column_length()` apart, pixels() rounded up to eight; what is beyond is zero.
+  const std::uint64_t* columns() const { return columns_.data(); }
+  std::int64_t column_length() const { return (pixels_ + 7) / 8 * 8; }
 
  private:
   std::int64_t pixels_ = 0, words_ = 0;
-  std::vector<std::uint64_t> rows_;
+  std::vector<std::uint64_t> rows_, columns_;
 };
 
 /// 64-bit words that hold one bit per position of a full input block.

@@ -178,9 +178,11 @@ std::int64_t LayerData::effectual_pairs() const {
   return effectual_pairs_;
 }
 
-const BitPlane& LayerData::weight_bits() const {
+const Weights& LayerData::constant() const {
   if (!constant_) broken("'{}' has no constant weights", gconv_.name);
-  return constant_->bits();
+  return *constant_;
 }
+
+const BitPlane& LayerData::weight_bits() const { return constant().bits(); }
 
 }  // namespace syncopate::sim

@@ -71,6 +71,8 @@ class LayerData {
   /// Non-zero mask of the weights: one row per (group, out, kt, kh, kw), one bit per input channel.
   /// That of weights_of(chain, gconv, loops), which compilers share. InternalError without weights.
   const BitPlane& weight_bits() const;
+  /// The constant weights themselves; InternalError without.
+  const Weights& constant() const;
   /// Pairs of a non-zero neuron and a non-zero weight in a whole convolution: the same on every
   /// machine, so counted once for all of them, on first use.
   std::int64_t effectual_pairs() const;

@@ -2,6 +2,7 @@
 
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/simd.h"
 #include "sim/bits.h"
 
 namespace syncopate::sim {
@@ -99,6 +101,16 @@ void build_bits(std::span<const T> values, const map::KernelStrides& strides,
   });
 }
 
+/// ORs `rows` rows of `words` words each.
+SYNCOPATE_MULTIVERSION void merge_rows(const std::uint64_t* from, std::int64_t rows,
+                                       std::int64_t words, std::uint64_t* to) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t w = 0; w < words; ++w) {
+      to[w] = (r == 0 ? 0 : to[w]) | from[r * words + w];
+    }
+  }
+}
+
 constexpr std::size_t kMostDistinct = 256;
 
 /// Distinct non-zero values among all stored elements, ascending; empty when over 256. A constant
@@ -145,13 +157,40 @@ const BitPlane& Weights::bits() const {
     bits_.bits = loops_.ins;
     bits_.words = (loops_.ins + 63) / 64;
     bits_.data.assign(static_cast<std::size_t>(bits_.rows * bits_.words), 0);
-    if (constant_.dtype() == DType::i8) {
-      build_bits(constant_.data<std::int8_t>(), strides_, loops_, bits_);
-    } else {
-      build_bits(constant_.data<std::int16_t>(), strides_, loops_, bits_);
-    }
+    // Isolated: a thread that waits inside must not take up work that needs these bits.
+    tbb::this_task_arena::isolate([this] {
+      if (constant_.dtype() == DType::i8) {
+        build_bits(constant_.data<std::int8_t>(), strides_, loops_, bits_);
+      } else {
+        build_bits(constant_.data<std::int16_t>(), strides_, loops_, bits_);
+      }
+    });
   });
   return bits_;
+}
+
+const BitPlane& Weights::any_bits(std::int64_t lanes) const {
+  const BitPlane& all = bits();
+  const std::lock_guard lock(any_mutex_);
+  const auto [found, is_new] = any_bits_.try_emplace(lanes);
+  BitPlane& any = found->second;
+  if (!is_new) return any;
+  const std::int64_t lane_groups = (loops_.outs + lanes - 1) / lanes;
+  const std::int64_t block = loops_.kernel_size() * all.words;  // Words of one output.
+  any.rows = loops_.groups * lane_groups * loops_.kernel_size();
+  any.bits = all.bits;
+  any.words = all.words;
+  any.data.resize(static_cast<std::size_t>(any.rows * any.words));
+  const auto merge = [&](std::int64_t lg) {
+    const std::int64_t lane0 = lg % lane_groups * lanes;
+    const std::int64_t present = std::min(lanes, loops_.outs - lane0);
+    merge_rows(all.data.data() + (lg / lane_groups * loops_.outs + lane0) * block, present, block,
+               any.data.data() + lg * block);
+  };
+  // Isolated: a thread that waits inside must not take up work that needs the lock it holds.
+  tbb::this_task_arena::isolate(
+      [&] { tbb::parallel_for(std::int64_t{0}, loops_.groups * lane_groups, merge); });
+  return any;
 }
 
 std::span<const std::int16_t> Weights::distinct() const {

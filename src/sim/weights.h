@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -27,6 +28,9 @@ class Weights {
             std::span<std::int16_t> values) const;
   /// Non-zero mask: row out*kernel_size + position, one bit per input channel.
   const BitPlane& bits() const;
+  /// Where any of `lanes` successive outputs of a group has a weight: row (group*lane groups + lane
+  /// group)*kernel_size + position. Built on first use for every number of lanes.
+  const BitPlane& any_bits(std::int64_t lanes) const;
   /// The distinct non-zero values in ascending order; empty when there are more than 256.
   std::span<const std::int16_t> distinct() const;
 
@@ -35,6 +39,8 @@ class Weights {
   map::KernelStrides strides_;
   map::Loops loops_;
   mutable BitPlane bits_;
+  mutable std::map<std::int64_t, BitPlane> any_bits_;
+  mutable std::mutex any_mutex_;
   mutable std::vector<std::int16_t> distinct_;
   mutable std::once_flag bits_once_, distinct_once_;
 };

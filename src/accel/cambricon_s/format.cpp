@@ -16,7 +16,7 @@ namespace {
 
 using array::ceil_div;
 
-constexpr std::int64_t kColumn = 16;  ///< Inputs per column of the size table.
+constexpr std::int64_t kColumn = array::kColumn;  ///< Inputs per column of the size table.
 
 bool bit_at(const std::uint64_t* row, std::int64_t i) { return (row[i / 64] >> (i % 64) & 1) != 0; }
 
@@ -41,36 +41,23 @@ BlockFormat::BlockFormat(std::shared_ptr<const sim::Weights> weights, const Conf
     : weights_(std::move(weights)),
       lanes_(config.lanes),
       lane_groups_(ceil_div(weights_->loops().outs, config.lanes)),
+      shared_(&weights_->any_bits(config.lanes)),
       stored_(weights_->loops().groups * lane_groups_, ceil_div(weights_->loops().ins, kColumn)) {
-  build_masks();
+  tabulate();
   choose_block();
   choose_codebook(config);
 }
 
-/// ORs the masks of each lane group and tabulates how many synapses that stores.
-void BlockFormat::build_masks() {
+/// Tabulates how many synapses each lane group stores.
+void BlockFormat::tabulate() {
   const map::Loops& loops = weights_->loops();
   const std::int64_t kernel = loops.kernel_size();
-  const sim::BitPlane& bits = weights_->bits();
-  shared_.rows = loops.groups * lane_groups_ * kernel;
-  shared_.bits = bits.bits;
-  shared_.words = bits.words;
-  shared_.data.assign(static_cast<std::size_t>(shared_.rows * shared_.words), 0);
   tbb::parallel_for(std::int64_t{0}, loops.groups * lane_groups_, [&](std::int64_t lg) {
-    const std::int64_t out0 = lg / lane_groups_ * loops.outs + lg % lane_groups_ * lanes_;
     const std::int64_t present = std::min(lanes_, loops.outs - lg % lane_groups_ * lanes_);
-    std::uint64_t* rows = shared_.data.data() + lg * kernel * shared_.words;
-    for (std::int64_t lane = 0; lane < present; ++lane) {
-      const std::uint64_t* from = bits.data.data() + (out0 + lane) * kernel * bits.words;
-      for (std::int64_t w = 0; w < kernel * bits.words; ++w) rows[w] |= from[w];
-    }
-    for (std::int64_t column = 0; column * kColumn < loops.ins; ++column) {
-      std::int64_t marked = 0;
-      for (std::int64_t k = 0; k < kernel; ++k) {
-        const std::uint64_t word = rows[k * shared_.words + column * kColumn / 64];
-        marked += std::popcount(word >> (column * kColumn % 64) & 0xffff);
-      }
-      stored_.set(lg, column, marked * present);
+    std::vector<std::int32_t> marked(static_cast<std::size_t>(ceil_div(loops.ins, kColumn)), 0);
+    array::count_columns(shared(lg, 0), kernel, shared_->words, marked);
+    for (std::size_t column = 0; column < marked.size(); ++column) {
+      stored_.set(lg, static_cast<std::int64_t>(column), marked[column] * present);
     }
   });
   stored_.finish();
@@ -79,8 +66,8 @@ void BlockFormat::build_masks() {
 void BlockFormat::choose_block() {
   const std::int64_t ins = weights_->loops().ins;
   for (std::int64_t size = 2; size <= 32; size *= 2) {
-    for (std::int64_t row = 0; row < shared_.rows; ++row) {
-      if (!uniform(shared_.row(row).data(), ins, size)) return;
+    for (std::int64_t row = 0; row < shared_->rows; ++row) {
+      if (!uniform(shared_->row(row).data(), ins, size)) return;
     }
     code_.block = size;
   }

@@ -43,7 +43,7 @@ class BlockFormat : public array::WeightFormat {
   const SynapseCode& code() const { return code_; }
 
  private:
-  void build_masks();
+  void tabulate();
   void choose_block();
   void choose_codebook(const Config& config);
   std::int64_t lane_group(std::int64_t group, std::int64_t out) const {
@@ -51,13 +51,13 @@ class BlockFormat : public array::WeightFormat {
   }
   /// Mask of a lane group at one kernel position.
   const std::uint64_t* shared(std::int64_t lane_group, std::int64_t position) const {
-    return shared_.row(lane_group * weights_->loops().kernel_size() + position).data();
+    return shared_->row(lane_group * weights_->loops().kernel_size() + position).data();
   }
 
   std::shared_ptr<const sim::Weights> weights_;
   std::int64_t lanes_, lane_groups_;  ///< Lane groups per group of the convolution.
-  sim::BitPlane shared_;
-  array::BlockSums stored_;  ///< Synapses per lane group and 16 inputs, all lanes.
+  const sim::BitPlane* shared_;       ///< Of the weights: where any lane of a group has one.
+  array::BlockSums stored_;           ///< Synapses per lane group and 16 inputs, all lanes.
   SynapseCode code_;
 };
 

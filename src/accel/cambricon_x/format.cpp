@@ -16,7 +16,7 @@ namespace {
 
 using array::ceil_div;
 
-constexpr std::int64_t kColumn = 16;  ///< Inputs per column of the size table.
+constexpr std::int64_t kColumn = array::kColumn;  ///< Inputs per column of the size table.
 
 /// Calls use(position) for every set bit.
 template <class Use>
@@ -88,13 +88,9 @@ StepFormat::StepFormat(std::shared_ptr<const sim::Weights> weights, const Config
     const std::int64_t lane0 = lg % lane_groups_ * lanes_;
     const std::int64_t present = std::min(lanes_, loops.outs - lane0);
     const std::int64_t first = (lg / lane_groups_ * loops.outs + lane0) * kernel;
-    std::vector<std::int64_t> found(static_cast<std::size_t>(ceil_div(loops.ins, kColumn)), 0);
-    for (std::int64_t row = first; row < first + present * kernel; ++row) {
-      const std::uint64_t* words = bits.data.data() + row * bits.words;
-      for (std::size_t column = 0; column < found.size(); ++column) {
-        found[column] += std::popcount(words[column / 4] >> (column % 4 * kColumn) & 0xffff);
-      }
-    }
+    std::vector<std::int32_t> found(static_cast<std::size_t>(ceil_div(loops.ins, kColumn)), 0);
+    array::count_columns(bits.data.data() + first * bits.words, present * kernel, bits.words,
+                         found);
     for (std::size_t column = 0; column < found.size(); ++column) {
       nonzero_.set(lg, static_cast<std::int64_t>(column), found[column]);
     }
