@@ -74,7 +74,7 @@ void LaneMasks::any_lane(std::int64_t entry, std::span<std::uint64_t> out) const
 }
 
 SharedMasks::SharedMasks(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes)
-    : block_(tiling.ins), lanes_(lanes) {
+    : block_(tiling.ins), lanes_(lanes), all_ins_(data.loops().ins) {
   const map::Loops& loops = data.loops();
   const std::int64_t kernel = loops.kernel_size();
   lane_groups_ = ceil_div(loops.outs, lanes);
@@ -84,13 +84,17 @@ SharedMasks::SharedMasks(const sim::LayerData& data, const map::Tiling& tiling, 
   data_.assign(static_cast<std::size_t>(entries_ * words_), 0);
   const sim::BitPlane& any = data.constant().any_bits(lanes);
   using Range = tbb::blocked_range<std::int64_t>;
-  tbb::parallel_for(Range(0, entries_, 64), [&](const Range& range) {
-    for (std::int64_t entry = range.begin(); entry != range.end(); ++entry) {
-      const std::int64_t in0 = entry % in_blocks_ * block_;
+  const std::int64_t grain = std::max<std::int64_t>(1, 256 / lane_groups_);
+  tbb::parallel_for(Range(0, loops.groups * in_blocks_, grain), [&](const Range& range) {
+    for (std::int64_t block = range.begin(); block != range.end(); ++block) {
+      const std::int64_t group = block / in_blocks_, in0 = block % in_blocks_ * block_;
       const std::int64_t ins = std::min(block_, loops.ins - in0);
-      for (std::int64_t k = 0; k < kernel; ++k) {
-        append_bits(any.row(entry / in_blocks_ * kernel + k).data(), in0, ins,
-                    data_.data() + entry * words_, k * ins);
+      std::uint64_t* to = data_.data() + block * lane_groups_ * words_;
+      for (std::int64_t lg = 0; lg < lane_groups_; ++lg, to += words_) {
+        const std::uint64_t* from = any.row((group * lane_groups_ + lg) * kernel).data();
+        for (std::int64_t k = 0; k < kernel; ++k) {
+          append_bits(from + k * any.words, in0, ins, to, k * ins);
+        }
       }
     }
   });

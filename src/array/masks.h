@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -55,15 +56,20 @@ class SharedMasks {
  public:
   SharedMasks(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes);
   std::int64_t entries() const { return entries_; }
+  /// Lane groups of an input block follow each other.
   std::int64_t entry(std::int64_t group, std::int64_t out0, std::int64_t in0) const {
-    return (group * lane_groups_ + out0 / lanes_) * in_blocks_ + in0 / block_;
+    return (group * in_blocks_ + in0 / block_) * lane_groups_ + out0 / lanes_;
+  }
+  /// Number of inputs of an entry's block.
+  std::int64_t ins(std::int64_t entry) const {
+    return std::min(block_, all_ins_ - entry / lane_groups_ % in_blocks_ * block_);
   }
   /// As of LaneMasks.
   std::int64_t words() const { return words_; }
   const std::uint64_t* mask(std::int64_t entry) const { return data_.data() + entry * words_; }
 
  private:
-  std::int64_t block_, lanes_, lane_groups_, in_blocks_, entries_, words_;
+  std::int64_t block_, lanes_, all_ins_, lane_groups_, in_blocks_, entries_, words_;
   std::vector<std::uint64_t> data_;
 };
 

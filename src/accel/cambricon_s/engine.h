@@ -36,6 +36,8 @@ struct SynapseLayout {
   int bits = 16;           ///< Per stored synapse.
 
   explicit SynapseLayout(const array::DecodedLayer& layer);
+  /// SIB rows of a step.
+  std::int64_t index_rows(const map::TileBox& box) const;
   /// Of a step with `marked` positions under the index.
   StepReads reads(const map::TileBox& box, std::int64_t marked) const;
 };

@@ -20,19 +20,21 @@ constexpr std::int64_t kColumn = array::kColumn;  ///< Inputs per column of the 
 
 bool bit_at(const std::uint64_t* row, std::int64_t i) { return (row[i / 64] >> (i % 64) & 1) != 0; }
 
-/// Whether every aligned block of `size` inputs is all zeros or all ones.
-bool uniform(const std::uint64_t* row, std::int64_t ins, std::int64_t size) {
-  const std::uint64_t ones = (1ULL << size) - 1;
-  for (std::int64_t word = 0; word * 64 < ins; ++word) {
-    if (row[word] == 0 || row[word] == ~0ULL) continue;
-    for (std::int64_t at = 0; at < 64 && word * 64 + at < ins; at += size) {
-      const std::int64_t left = ins - word * 64 - at;
-      const std::uint64_t valid = left < size ? (1ULL << left) - 1 : ones;
-      const std::uint64_t block = row[word] >> at & valid;
-      if (block != 0 && block != valid) return false;
+/// The largest power of two up to `most` for which every aligned block of inputs is all zeros or
+/// all ones.
+std::int64_t uniform(const std::uint64_t* row, std::int64_t ins, std::int64_t most) {
+  for (std::int64_t at = 0; at < ins && most > 1; at += 64) {
+    std::uint64_t word = row[at / 64];
+    if (word == 0 || word == ~0ULL) continue;
+    const std::int64_t valid = ins - at;
+    if (valid < 64 && (word >> (valid - 1) & 1) != 0) word |= ~0ULL << valid;  // Fill the last one.
+    // Blocks of a size are uniform if those of half the size are and both halves begin alike.
+    for (std::int64_t size = 2; size <= most; size *= 2) {
+      const std::uint64_t begins = ~0ULL / ((1ULL << size) - 1);
+      if (((word ^ word >> (size / 2)) & begins) != 0) most = size / 2;
     }
   }
-  return true;
+  return most;
 }
 
 }  // namespace
@@ -64,12 +66,9 @@ void BlockFormat::tabulate() {
 }
 
 void BlockFormat::choose_block() {
-  const std::int64_t ins = weights_->loops().ins;
-  for (std::int64_t size = 2; size <= 32; size *= 2) {
-    for (std::int64_t row = 0; row < shared_->rows; ++row) {
-      if (!uniform(shared_->row(row).data(), ins, size)) return;
-    }
-    code_.block = size;
+  code_.block = 32;
+  for (std::int64_t row = 0; row < shared_->rows && code_.block > 1; ++row) {
+    code_.block = uniform(shared_->row(row).data(), weights_->loops().ins, code_.block);
   }
 }
 
