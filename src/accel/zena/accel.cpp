@@ -1,0 +1,35 @@
+#include "accel/zena/config.h"
+#include "accel/zena/engine.h"
+#include "accel/zena/isa.h"
+#include "array/bitmap_format.h"
+#include "array/program.h"
+#include "sim/accelerator.h"
+
+namespace syncopate::accel::zena {
+namespace {
+
+sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
+  array::CompilerTraits traits;
+  traits.isa = &isa();
+  traits.conv_format = [](std::shared_ptr<const sim::Weights> weights) {
+    return std::make_unique<array::BitmapFormat>(std::move(weights), kOutputGrain);
+  };
+  traits.bitmap_neurons = true;
+  traits.grain = [](std::size_t, const map::Loops&) { return map::Grain{kOutputGrain}; };
+  return array::compile_array(chain, spec, traits);
+}
+
+std::unique_ptr<sim::Machine> machine(const arch::Spec& spec) {
+  const Config config(spec);
+  const array::MachineTraits traits{&isa(), config.fill_cycles, true};
+  return std::make_unique<array::ArrayMachine>(spec, traits, std::make_unique<Engine>(config));
+}
+
+std::string disassemble(const sim::Program& program) { return array::disassemble(isa(), program); }
+
+}  // namespace
+
+extern const sim::Accelerator accelerator;
+const sim::Accelerator accelerator{"zena", spec, compile, machine, disassemble, isa};
+
+}  // namespace syncopate::accel::zena

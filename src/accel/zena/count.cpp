@@ -1,0 +1,132 @@
+#include <vector>
+
+#include "accel/zena/engine.h"
+#include "accel/zena/schedule.h"
+#include "accel/zena/stealing.h"
+#include "array/actions.h"
+#include "array/bit_counter.h"
+#include "array/masks.h"
+
+namespace syncopate::accel::zena {
+namespace {
+
+using array::Act;
+using array::ceil_div;
+using array::tally;
+
+/// Pairs of a layer's kernels and spatial tiles, and their schedule.
+class Counter {
+ public:
+  Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer);
+  std::int64_t words() const { return weights_.words(); }
+  void count(const array::PixelMasks& neurons, const map::TileBox& box, sim::Stats& stats) const;
+
+ private:
+  /// Weights of the kernels of a box.
+  std::span<const std::int32_t> nonzero(const map::TileBox& box) const {
+    const std::int64_t in_block = box.in0 / layer_.tiling.ins;
+    const std::int64_t first = (box.group * in_blocks_ + in_block) * layer_.loops.outs + box.out0;
+    return std::span(nonzero_).subspan(static_cast<std::size_t>(first),
+                                       static_cast<std::size_t>(box.out1 - box.out0));
+  }
+  void count_pairs(const array::PixelMasks& neurons, const map::TileBox& box, const Split& split,
+                   std::vector<std::int32_t>& pairs) const;
+
+  const Config& config_;
+  const array::DecodedLayer& layer_;
+  std::int64_t in_blocks_;
+  array::LaneMasks weights_;           ///< A lane group is one kernel: its mask.
+  std::vector<std::int32_t> nonzero_;  ///< [group][input block][output]
+};
+
+Counter::Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
+    : config_(config),
+      layer_(layer),
+      in_blocks_(ceil_div(layer.loops.ins, layer.tiling.ins)),
+      weights_(data, layer.tiling, 1),
+      nonzero_(static_cast<std::size_t>(layer.loops.groups * in_blocks_ * layer.loops.outs)) {
+  std::size_t at = 0;
+  for (std::int64_t group = 0; group < layer.loops.groups; ++group) {
+    for (std::int64_t block = 0; block < in_blocks_; ++block) {
+      for (std::int64_t out = 0; out < layer.loops.outs; ++out) {
+        const auto entry = weights_.entry(group, out, block * layer.tiling.ins);
+        nonzero_[at++] = static_cast<std::int32_t>(
+            array::count_bits(weights_.lane_counts(entry).data(), weights_.words()));
+      }
+    }
+  }
+}
+
+/// [spatial tile][kernel]: the neurons of a spatial tile's pixels, counted per position, meet the
+/// kernel's mask.
+void Counter::count_pairs(const array::PixelMasks& neurons, const map::TileBox& box,
+                          const Split& split, std::vector<std::int32_t>& pairs) const {
+  const std::int64_t words = weights_.words();
+  thread_local array::BitCounter counter;
+  pairs.clear();
+  for (std::int64_t part = 0; part < split.parts; ++part) {
+    const std::int64_t first = split.pixel_begin(part);
+    counter.reset(words);
+    counter.add(neurons.rows() + first * words, split.pixel_begin(part + 1) - first);
+    for (std::int64_t out = box.out0; out < box.out1; ++out) {
+      const auto mask = weights_.lane_counts(weights_.entry(box.group, out, box.in0));
+      pairs.push_back(static_cast<std::int32_t>(array::dot(counter.all(), mask, words)));
+    }
+  }
+}
+
+void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
+                    sim::Stats& stats) const {
+  const std::span<const std::int32_t> nonzero = this->nonzero(box);
+  const auto kernels = static_cast<std::int64_t>(nonzero.size());
+  const Split parts = split(config_, box.pixels(), kernels);
+  thread_local std::vector<std::int32_t> pairs;
+  count_pairs(neurons, box, parts, pairs);
+  // Sets of PEs differ in size by one at most.
+  const std::int64_t small = config_.pes() / parts.parts;
+  const Allocation even = allocate(nonzero, small);
+  const Allocation odd = config_.pes() % parts.parts ? allocate(nonzero, small + 1) : Allocation{};
+  std::vector<const Allocation*> own;
+  for (std::int64_t part = 0; part < parts.parts; ++part) {
+    own.push_back(parts.pe_begin(part + 1) - parts.pe_begin(part) == small ? &even : &odd);
+  }
+  const Outcome outcome = play(config_, {parts, own, nonzero, pairs});
+
+  std::int64_t work = 0, synapse_rows = 0;
+  for (const std::int32_t count : pairs) work += count;
+  for (const std::int32_t count : nonzero) synapse_rows += ceil_div(count, config_.synapse_row);
+  const std::int64_t jobs = parts.parts * kernels;
+  const std::int64_t positions = (box.in1 - box.in0) * layer_.loops.kernel_size();
+  const std::int64_t index = jobs * config_.kernel_overhead + outcome.stolen * config_.steal_cost;
+  stats.cycles = outcome.cycles;
+  stats.pairs_issued = stats.pairs_effectual = work;
+  stats[sim::Cause::work] = work;
+  stats[sim::Cause::index] = index;
+  stats[sim::Cause::imbalance] = outcome.worked * outcome.cycles - work - index;
+  stats[sim::Cause::underfill] = (config_.pes() - outcome.worked) * outcome.cycles;
+  tally(stats, Act::multiply, work);
+  tally(stats, Act::add, work);
+  tally(stats, Act::pick, 2 * work);
+  tally(stats, static_cast<Act>(OwnAct::operand_read), work);
+  tally(stats, Act::neuron_read,
+        (box.pixels() + outcome.moved_pixels) * ceil_div(positions, config_.neuron_row));
+  tally(stats, Act::synapse_read, parts.parts * synapse_rows);
+  tally(stats, Act::index_read, jobs * ceil_div(positions, config_.mask_row));
+  tally(stats, Act::select, box.pixels() * kernels * positions);
+}
+
+}  // namespace
+
+void Engine::count(const sim::LayerData& data, const array::DecodedLayer& layer,
+                   std::span<const sim::Tile> tiles, std::span<sim::TileResult> results) const {
+  const Counter counter(config_, data, layer);
+  array::for_each_operand_block(
+      data, layer.tiling, tiles, counter.words(),
+      [&](const array::PixelMasks& neurons, std::span<const std::uint32_t> block) {
+        for (const std::uint32_t i : block) {
+          counter.count(neurons, tiles[i].box, results[i].stats);
+        }
+      });
+}
+
+}  // namespace syncopate::accel::zena
