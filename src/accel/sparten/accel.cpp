@@ -1,0 +1,36 @@
+#include "accel/sparten/config.h"
+#include "accel/sparten/engine.h"
+#include "accel/sparten/format.h"
+#include "accel/sparten/isa.h"
+#include "array/program.h"
+#include "sim/accelerator.h"
+
+namespace syncopate::accel::sparten {
+namespace {
+
+sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
+  const Config config(spec);
+  array::CompilerTraits traits;
+  traits.isa = &isa();
+  traits.conv_format = [&config](std::shared_ptr<const sim::Weights> weights) {
+    return std::make_unique<ChunkFormat>(std::move(weights), config);
+  };
+  traits.bitmap_neurons = true;
+  traits.grain = [&config](std::size_t, const map::Loops&) { return map::Grain{config.filters()}; };
+  return array::compile_array(chain, spec, traits);
+}
+
+std::unique_ptr<sim::Machine> machine(const arch::Spec& spec) {
+  const Config config(spec);
+  const array::MachineTraits traits{&isa(), config.fill_cycles, true};
+  return std::make_unique<array::ArrayMachine>(spec, traits, std::make_unique<Engine>(config));
+}
+
+std::string disassemble(const sim::Program& program) { return array::disassemble(isa(), program); }
+
+}  // namespace
+
+extern const sim::Accelerator accelerator;
+const sim::Accelerator accelerator{"sparten", spec, compile, machine, disassemble, isa};
+
+}  // namespace syncopate::accel::sparten
