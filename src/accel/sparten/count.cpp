@@ -30,17 +30,18 @@ struct Windows {
   std::int64_t neuron_rows = 0;  ///< NBin rows that hold them, compressed chunk by chunk.
 };
 
-class Counter {
+class Counter : public array::ConvCounter {
  public:
   Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer);
-  std::int64_t words() const { return rows_.words(); }
-  void count(const array::PixelMasks& neurons, const map::TileBox& box, sim::Stats& stats) const;
+  void count(const map::TileBox& box, const array::PixelMasks& neurons,
+             sim::Stats& stats) const override;
 
  private:
   void build(std::int64_t segment);
   void load(const array::PixelMasks& neurons, Windows& windows) const;
-  void count_group(const Windows& windows, const Group& group, std::int64_t first_step,
-                   std::int64_t pixels, std::vector<std::int64_t>& busy, sim::Stats& stats) const;
+  std::int64_t count_group(const Windows& windows, const Group& group, std::int64_t first_step,
+                           std::int64_t pixels, std::vector<std::int64_t>& busy,
+                           sim::Stats& stats) const;
   std::int64_t positions(const array::Segment& s) const {
     return (s.in1 - s.in0) * layer_.loops.kernel_size();
   }
@@ -119,10 +120,10 @@ void Counter::load(const array::PixelMasks& neurons, Windows& windows) const {
   }
 }
 
-/// All steps of a group; `busy` collects the cycles of each cluster.
-void Counter::count_group(const Windows& windows, const Group& group, std::int64_t first_step,
-                          std::int64_t pixels, std::vector<std::int64_t>& busy,
-                          sim::Stats& stats) const {
+/// All steps of a group; `busy` collects the cycles of each cluster. Returns the pairs.
+std::int64_t Counter::count_group(const Windows& windows, const Group& group,
+                                  std::int64_t first_step, std::int64_t pixels,
+                                  std::vector<std::int64_t>& busy, sim::Stats& stats) const {
   const std::int64_t units = group.masks.units;
   std::int64_t cycles = 0, slowest = 0, pairs = 0;
   for (std::int64_t first = 0; first < pixels; first += kPixels) {
@@ -137,14 +138,13 @@ void Counter::count_group(const Windows& windows, const Group& group, std::int64
       pairs += joined.pairs[p];
     }
   }
-  stats.pairs_issued += pairs;
-  stats[sim::Cause::work] += pairs;
   stats[sim::Cause::imbalance] += units * slowest - pairs;
   stats[sim::Cause::index] += units * (cycles - slowest);
   stats[sim::Cause::underfill] += (config_.units - units) * cycles;
+  return pairs;
 }
 
-void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
+void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
                     sim::Stats& stats) const {
   const std::int64_t pixels = box.pixels();
   const auto number = static_cast<std::size_t>(segments_.number(box));
@@ -155,9 +155,11 @@ void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
   std::vector<std::int64_t> busy(static_cast<std::size_t>(config_.clusters), 0);
   const std::vector<Group>& groups = groups_[number];
   const std::int64_t loaders = std::min(pixels, config_.clusters);  // Clusters that see a group.
+  std::int64_t pairs = 0;
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const Group& group = groups[g];
-    count_group(windows, group, static_cast<std::int64_t>(g) * pixels, pixels, busy, stats);
+    pairs +=
+        count_group(windows, group, static_cast<std::int64_t>(g) * pixels, pixels, busy, stats);
     tally(stats, Act::neuron_read, windows.neuron_rows);
     tally(stats, Act::synapse_read, loaders * group.synapse_rows);
     tally(stats, Act::index_read, chunks * (pixels + loaders * group.filters));
@@ -166,13 +168,15 @@ void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
       tally(stats, static_cast<Act>(OwnAct::permute), pixels * group.filters * chunks);
     }
   }
-  stats.cycles = *std::max_element(busy.begin(), busy.end());
+  const std::int64_t cycles = *std::max_element(busy.begin(), busy.end());
+  stats.cycles += cycles;
   const std::int64_t steps = static_cast<std::int64_t>(groups.size()) * pixels;
   for (std::int64_t cluster = 0; cluster < config_.clusters; ++cluster) {
     stats[cluster < steps ? sim::Cause::imbalance : sim::Cause::underfill] +=
-        (stats.cycles - busy[static_cast<std::size_t>(cluster)]) * config_.units;
+        (cycles - busy[static_cast<std::size_t>(cluster)]) * config_.units;
   }
-  const std::int64_t pairs = stats.pairs_effectual = stats.pairs_issued;
+  stats.pairs_issued += pairs;
+  stats[sim::Cause::work] += pairs;
   tally(stats, Act::multiply, pairs);
   tally(stats, Act::add, pairs);
   tally(stats, static_cast<Act>(OwnAct::operand_read), pairs);
@@ -181,16 +185,9 @@ void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
 
 }  // namespace
 
-void Engine::count(const sim::LayerData& data, const array::DecodedLayer& layer,
-                   std::span<const sim::Tile> tiles, std::span<sim::TileResult> results) const {
-  const Counter counter(config_, data, layer);
-  array::for_each_operand_block(
-      data, layer.tiling, tiles, counter.words(),
-      [&](const array::PixelMasks& neurons, std::span<const std::uint32_t> block) {
-        for (const std::uint32_t i : block) {
-          counter.count(neurons, tiles[i].box, results[i].stats);
-        }
-      });
+std::unique_ptr<array::ConvCounter> Engine::counter(const sim::LayerData& data,
+                                                    const array::DecodedLayer& layer) const {
+  return std::make_unique<Counter>(config_, data, layer);
 }
 
 }  // namespace syncopate::accel::sparten

@@ -25,7 +25,9 @@ std::unique_ptr<sim::Machine> machine(const arch::Spec& spec) {
   return std::make_unique<array::ArrayMachine>(spec, traits, std::make_unique<Engine>(config));
 }
 
-std::string disassemble(const sim::Program& program) { return array::disassemble(isa(), program); }
+std::string disassemble(const sim::Program& program, bool tiles) {
+  return array::disassemble(isa(), program, tiles);
+}
 
 }  // namespace
 

@@ -15,11 +15,11 @@ using array::ceil_div;
 using array::tally;
 
 /// Pairs of a layer's kernels and spatial tiles, and their schedule.
-class Counter {
+class Counter : public array::ConvCounter {
  public:
   Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer);
-  std::int64_t words() const { return weights_.words(); }
-  void count(const array::PixelMasks& neurons, const map::TileBox& box, sim::Stats& stats) const;
+  void count(const map::TileBox& box, const array::PixelMasks& neurons,
+             sim::Stats& stats) const override;
 
  private:
   /// Weights of the kernels of a box.
@@ -75,7 +75,7 @@ void Counter::count_pairs(const array::PixelMasks& neurons, const map::TileBox& 
   }
 }
 
-void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
+void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
                     sim::Stats& stats) const {
   const std::span<const std::int32_t> nonzero = this->nonzero(box);
   const auto kernels = static_cast<std::int64_t>(nonzero.size());
@@ -98,12 +98,12 @@ void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
   const std::int64_t jobs = parts.parts * kernels;
   const std::int64_t positions = (box.in1 - box.in0) * layer_.loops.kernel_size();
   const std::int64_t index = jobs * config_.kernel_overhead + outcome.stolen * config_.steal_cost;
-  stats.cycles = outcome.cycles;
-  stats.pairs_issued = stats.pairs_effectual = work;
-  stats[sim::Cause::work] = work;
-  stats[sim::Cause::index] = index;
-  stats[sim::Cause::imbalance] = outcome.worked * outcome.cycles - work - index;
-  stats[sim::Cause::underfill] = (config_.pes() - outcome.worked) * outcome.cycles;
+  stats.cycles += outcome.cycles;
+  stats.pairs_issued += work;
+  stats[sim::Cause::work] += work;
+  stats[sim::Cause::index] += index;
+  stats[sim::Cause::imbalance] += outcome.worked * outcome.cycles - work - index;
+  stats[sim::Cause::underfill] += (config_.pes() - outcome.worked) * outcome.cycles;
   tally(stats, Act::multiply, work);
   tally(stats, Act::add, work);
   tally(stats, Act::pick, 2 * work);
@@ -117,16 +117,9 @@ void Counter::count(const array::PixelMasks& neurons, const map::TileBox& box,
 
 }  // namespace
 
-void Engine::count(const sim::LayerData& data, const array::DecodedLayer& layer,
-                   std::span<const sim::Tile> tiles, std::span<sim::TileResult> results) const {
-  const Counter counter(config_, data, layer);
-  array::for_each_operand_block(
-      data, layer.tiling, tiles, counter.words(),
-      [&](const array::PixelMasks& neurons, std::span<const std::uint32_t> block) {
-        for (const std::uint32_t i : block) {
-          counter.count(neurons, tiles[i].box, results[i].stats);
-        }
-      });
+std::unique_ptr<array::ConvCounter> Engine::counter(const sim::LayerData& data,
+                                                    const array::DecodedLayer& layer) const {
+  return std::make_unique<Counter>(config_, data, layer);
 }
 
 }  // namespace syncopate::accel::zena

@@ -13,8 +13,8 @@ namespace syncopate::accel::zena {
 class Engine : public array::ConvEngine {
  public:
   explicit Engine(const Config& config) : config_(config) {}
-  void count(const sim::LayerData& data, const array::DecodedLayer& layer,
-             std::span<const sim::Tile> tiles, std::span<sim::TileResult> results) const override;
+  std::unique_ptr<array::ConvCounter> counter(const sim::LayerData& data,
+                                              const array::DecodedLayer& layer) const override;
   void clock(const array::ConvTile& tile, sim::Stats& stats,
              std::span<std::int64_t> sums) const override;
 
