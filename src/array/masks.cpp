@@ -103,6 +103,7 @@ SharedMasks::SharedMasks(const sim::LayerData& data, const map::Tiling& tiling, 
 void PixelMasks::load(const sim::LayerData& data, const map::TileBox& box, std::int64_t words) {
   pixels_ = box.pixels();
   words_ = words;
+  current_ = false;
   window_bits(data, box, words, rows_);
   const std::int64_t length = column_length();
   columns_.resize(static_cast<std::size_t>(length * words));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -73,7 +74,8 @@ class SharedMasks {
   std::vector<std::uint64_t> data_;
 };
 
-/// Neuron masks of the pixels of an operand block (the neurons that some tiles share).
+/// Neuron masks of the pixels of an operand block (the neurons that some tiles share). Used by one
+/// thread at a time.
 class PixelMasks {
  public:
   /// None: zero pixels.
@@ -90,9 +92,25 @@ class PixelMasks {
   const std::uint64_t* columns() const { return columns_.data(); }
   std::int64_t column_length() const { return (pixels_ + 7) / 8 * 8; }
 
+  /// What a counter makes of these neurons once and uses for every tile that reads them: `make(T&)`
+  /// is called by the first to ask after a load. A counter always asks for the same T, whose object
+  /// is used again and again.
+  template <class T, class Make>
+  const T& derived(const Make& make) const {
+    if (!derived_) derived_ = std::make_shared<T>();
+    T& result = *static_cast<T*>(derived_.get());
+    if (!current_) make(result);
+    current_ = true;
+    return result;
+  }
+
  private:
   std::int64_t pixels_ = 0, words_ = 0;
   std::vector<std::uint64_t> rows_, columns_;
+=======
+  std::vector<std::uint64_t> rows_;
+  mutable std::shared_ptr<void> derived_;
+  mutable bool current_ = false;  ///< `derived_` is of these neurons.
 };
 
 /// 64-bit words that hold one bit per position of a full input block.
