@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <deque>
+#include <mutex>
 #include <vector>
 
 #include "accel/zena/engine.h"
@@ -29,6 +32,7 @@ class Counter : public array::ConvCounter {
     return std::span(nonzero_).subspan(static_cast<std::size_t>(first),
                                        static_cast<std::size_t>(box.out1 - box.out0));
   }
+  const Allocation& usual(const map::TileBox& box) const;
   void count_pairs(const array::PixelMasks& neurons, const map::TileBox& box, const Split& split,
                    std::vector<std::int32_t>& pairs) const;
 
@@ -37,6 +41,12 @@ class Counter : public array::ConvCounter {
   std::int64_t in_blocks_;
   array::LaneMasks weights_;           ///< A lane group is one kernel: its mask.
   std::vector<std::int32_t> nonzero_;  ///< [group][input block][output]
+  array::Segments segments_;
+  /// Kernels of every segment given to as many PEs as a full block's spatial tiles have; made on
+  /// first use.
+  std::int64_t usual_pes_;
+  mutable std::vector<Allocation> usual_;
+  mutable std::vector<std::once_flag> made_;
 };
 
 Counter::Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
@@ -44,7 +54,14 @@ Counter::Counter(const Config& config, const sim::LayerData& data, const array::
       layer_(layer),
       in_blocks_(ceil_div(layer.loops.ins, layer.tiling.ins)),
       weights_(data, layer.tiling, 1),
-      nonzero_(static_cast<std::size_t>(layer.loops.groups * in_blocks_ * layer.loops.outs)) {
+      nonzero_(static_cast<std::size_t>(layer.loops.groups * in_blocks_ * layer.loops.outs)),
+      segments_(layer.loops, layer.tiling),
+      usual_(static_cast<std::size_t>(segments_.size())),
+      made_(usual_.size()) {
+  const map::Tiling& tiling = layer.tiling;
+  const Split full =
+      split(config, tiling.block[0] * tiling.block[1] * tiling.block[2], tiling.outs);
+  usual_pes_ = full.pe_begin(1);
   std::size_t at = 0;
   for (std::int64_t group = 0; group < layer.loops.groups; ++group) {
     for (std::int64_t block = 0; block < in_blocks_; ++block) {
@@ -55,6 +72,12 @@ Counter::Counter(const Config& config, const sim::LayerData& data, const array::
       }
     }
   }
+}
+
+const Allocation& Counter::usual(const map::TileBox& box) const {
+  const auto segment = static_cast<std::size_t>(segments_.number(box));
+  std::call_once(made_[segment], [&] { usual_[segment] = allocate(nonzero(box), usual_pes_); });
+  return usual_[segment];
 }
 
 /// [spatial tile][kernel]: the neurons of a spatial tile's pixels, counted per position, meet the
@@ -82,13 +105,19 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
   const Split parts = split(config_, box.pixels(), kernels);
   thread_local std::vector<std::int32_t> pairs;
   count_pairs(neurons, box, parts, pairs);
-  // Sets of PEs differ in size by one at most.
-  const std::int64_t small = config_.pes() / parts.parts;
-  const Allocation even = allocate(nonzero, small);
-  const Allocation odd = config_.pes() % parts.parts ? allocate(nonzero, small + 1) : Allocation{};
+  std::deque<Allocation> others;  // Sets of PEs differ in size by one at most.
   std::vector<const Allocation*> own;
   for (std::int64_t part = 0; part < parts.parts; ++part) {
-    own.push_back(parts.pe_begin(part + 1) - parts.pe_begin(part) == small ? &even : &odd);
+    const std::int64_t pes = parts.pe_begin(part + 1) - parts.pe_begin(part);
+    const auto same = [pes](const Allocation* a) { return std::ssize(a->begin) == pes + 1; };
+    const auto known = std::find_if(own.begin(), own.end(), same);
+    if (known != own.end()) {
+      own.push_back(*known);
+    } else if (pes == usual_pes_) {
+      own.push_back(&usual(box));
+    } else {
+      own.push_back(&others.emplace_back(allocate(nonzero, pes)));
+    }
   }
   const Outcome outcome = play(config_, {parts, own, nonzero, pairs});
 

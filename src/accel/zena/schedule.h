@@ -26,6 +26,7 @@ Split split(const Config& config, std::int64_t pixels, std::int64_t kernels);
 struct Allocation {
   std::vector<std::int32_t> kernels;  ///< PE after PE.
   std::vector<std::int32_t> begin;    ///< Of each PE's part, and the end.
+  std::vector<std::int64_t> nonzero;  ///< Weights of each PE's kernels.
 };
 /// Longest first: kernels by their non-zero weights, the most first, each to the PE that has the
 /// fewest so far. Kernels and PEs with lower numbers go first where all else is equal.

@@ -25,7 +25,7 @@ struct Outcome {
 };
 
 /// Plays the PEs from event to event: the earliest PE to be free goes first, the lowest among equal
-/// ones. Until the first has no kernel of its own left, every PE only works off its queue.
+/// ones.
 Outcome play(const Config& config, const Jobs& jobs);
 
 }  // namespace syncopate::accel::zena
