@@ -1,8 +1,14 @@
 #include "sim/bit_counter.h"
 
+#include <array>
 #include <bit>
+#include <numeric>
 
 #include "base/simd.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace syncopate::sim {
 namespace {
@@ -46,6 +52,41 @@ SYNCOPATE_MULTIVERSION std::int64_t dot_planes(const std::uint64_t* a, std::int6
   return total;
 }
 
+#if defined(__x86_64__)
+SYNCOPATE_TARGET_BEGIN("avx512f,avx512bw,avx512vpopcntdq")
+
+/// dot_planes where the CPU counts the bits of whole registers.
+std::int64_t dot_planes_wide(const std::uint64_t* a, std::int64_t planes_a, const std::uint64_t* b,
+                             std::int64_t planes_b, std::int64_t words) {
+  __m512i total = _mm512_setzero_si512();
+  for (std::int64_t j = 0; j < planes_b; ++j) {
+    for (std::int64_t i = 0; i < planes_a; ++i) {
+      __m512i sum = _mm512_setzero_si512();
+      for (std::int64_t w = 0; w < words; w += 8) {
+        const auto left = static_cast<unsigned>(words - w);
+        const auto mask = static_cast<__mmask8>(left >= 8 ? 0xffU : (1U << left) - 1);
+        const __m512i both = _mm512_and_si512(_mm512_maskz_loadu_epi64(mask, a + i * words + w),
+                                              _mm512_maskz_loadu_epi64(mask, b + j * words + w));
+        sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(both));
+      }
+      total = _mm512_add_epi64(total, _mm512_maskz_sll_epi64(0xff, sum, _mm_cvtsi64_si128(i + j)));
+    }
+  }
+  std::array<std::int64_t, 8> lanes;
+  _mm512_storeu_si512(lanes.data(), total);
+  return std::accumulate(lanes.begin(), lanes.end(), std::int64_t{0});
+}
+
+SYNCOPATE_TARGET_END
+
+bool counts_wide() {
+  static const bool wide = __builtin_cpu_supports("avx512f") &&
+                           __builtin_cpu_supports("avx512bw") &&
+                           __builtin_cpu_supports("avx512vpopcntdq");
+  return wide;
+}
+#endif
+
 }  // namespace
 
 void BitCounter::reset(std::int64_t words) {
@@ -65,8 +106,12 @@ void BitCounter::add(const std::uint64_t* rows, std::int64_t count, std::int64_t
 std::int64_t dot(std::span<const std::uint64_t> a, std::span<const std::uint64_t> b,
                  std::int64_t words) {
   if (words == 0) return 0;
-  return dot_planes(a.data(), static_cast<std::int64_t>(a.size()) / words, b.data(),
-                    static_cast<std::int64_t>(b.size()) / words, words);
+  const std::int64_t planes_a = static_cast<std::int64_t>(a.size()) / words;
+  const std::int64_t planes_b = static_cast<std::int64_t>(b.size()) / words;
+#if defined(__x86_64__)
+  if (counts_wide()) return dot_planes_wide(a.data(), planes_a, b.data(), planes_b, words);
+#endif
+  return dot_planes(a.data(), planes_a, b.data(), planes_b, words);
 }
 
 }  // namespace syncopate::sim

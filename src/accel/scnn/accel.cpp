@@ -8,6 +8,16 @@
 namespace syncopate::accel::scnn {
 namespace {
 
+/// Values that are not zero, with a count of the zeros before each. The counts begin anew in every
+/// block of 16 channels, so that 4 bits do; the number of values of a block is taken as known
+/// [assumed].
+array::NeuronFormat neuron_format() {
+  array::NeuronFormat format;
+  format.bits = 0;
+  format.nonzero_bits = 8 * array::kNeuronBytes + 4;
+  return format;
+}
+
 sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
   const Config config(spec);
   array::CompilerTraits traits;
@@ -15,7 +25,7 @@ sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
   traits.conv_format = [&config](std::shared_ptr<const sim::Weights> weights) {
     return std::make_unique<ZeroCountFormat>(std::move(weights), config);
   };
-  traits.bitmap_neurons = true;
+  traits.neurons = neuron_format();
   traits.grain = [&config](std::size_t, const map::Loops& loops) {
     map::Grain grain{kOutputGrain};
     if (loops.kind == map::WorkKind::conv) grain.pixels = {1, config.pe_rows, config.pe_columns};
@@ -26,7 +36,9 @@ sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
 
 std::unique_ptr<sim::Machine> machine(const arch::Spec& spec) {
   const Config config(spec);
-  const array::MachineTraits traits{&isa(), config.fill_cycles, true};
+  array::MachineTraits traits;
+  traits.isa = &isa();
+  traits.fill_cycles = config.fill_cycles;
   return std::make_unique<array::ArrayMachine>(spec, traits, std::make_unique<Engine>(config));
 }
 

@@ -155,8 +155,8 @@ std::int64_t Datapath::drain(Pe& pe) {
       more = more || !bank.empty();
       if (product.sum < 0) continue;
       sums_[static_cast<std::size_t>(product.sum)] += product.value;
-      tally(stats_, static_cast<Act>(OwnAct::bank_read), 1);
-      tally(stats_, static_cast<Act>(OwnAct::bank_write), 1);
+      tally(stats_, kBankRead, 1);
+      tally(stats_, kBankWrite, 1);
       tally(stats_, Act::add, 1);
     }
   }
@@ -185,9 +185,9 @@ std::int64_t Datapath::multiply(Pe& pe, std::span<const Activation> neurons,
   stats_[sim::Cause::underfill] += config_.multipliers() - products;
   stats_[sim::Cause::index] += (cycles - 1) * config_.multipliers();
   tally(stats_, Act::multiply, products);
-  tally(stats_, static_cast<Act>(OwnAct::coordinate), products);
-  tally(stats_, static_cast<Act>(OwnAct::route), products);
-  tally(stats_, static_cast<Act>(OwnAct::fifo_read), 1);
+  tally(stats_, kCoordinate, products);
+  tally(stats_, kRoute, products);
+  tally(stats_, kFifoRead, 1);
   return cycles;
 }
 

@@ -94,7 +94,8 @@ arch::Spec spec(const Params& overrides) {
   shape.index_bytes = sb * kIndexBits / spec.word_bits;
   shape.index_row_bits = 16;
   shape.encoder = true;
-  shape.multipliers_per_lane = 4;  // Words of one access to IARAM and SB [assumed].
+  shape.neuron_row = neurons;
+  shape.synapse_row = weights;
   spec.actions = array::array_actions(shape);
   for (arch::Action& action : own_actions(spec, weights, accumulators)) {
     spec.actions.push_back(std::move(action));

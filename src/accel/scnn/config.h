@@ -11,14 +11,16 @@ namespace syncopate::accel::scnn {
 /// The published machine with overrides; InputError for unknown or impossible parameters.
 arch::Spec spec(const Params& overrides);
 
-/// Actions beside the common ones.
-enum class OwnAct : std::uint8_t {
-  fifo_read = array::kFirstOwnAct,  ///< A vector of weights, from a PE's weight FIFO.
-  coordinate,                       ///< The output coordinate of one product.
-  route,                            ///< One product through the crossbar to its bank.
-  bank_read,                        ///< One partial sum of an accumulator bank.
-  bank_write                        ///< Likewise.
-};
+// Actions beside the common ones.
+/// A vector of weights, from a PE's weight FIFO.
+inline constexpr std::size_t kFifoRead = array::kFirstOwnAct;
+/// The output coordinate of one product.
+inline constexpr std::size_t kCoordinate = kFifoRead + 1;
+/// One product through the crossbar to its bank.
+inline constexpr std::size_t kRoute = kCoordinate + 1;
+/// One partial sum of an accumulator bank.
+inline constexpr std::size_t kBankRead = kRoute + 1;
+inline constexpr std::size_t kBankWrite = kBankRead + 1;
 
 /// Where an output's partial sum lies: bank (x + row*y + frame*t + channel*k) mod banks, for pixel
 /// (t, y, x) and output k.

@@ -363,11 +363,11 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& masks,
   tally(stats, Act::neuron_read, work.neuron_vectors);
   tally(stats, Act::synapse_read, weight_rows_[segment]);
   tally(stats, Act::index_read, work.neuron_vectors + weight_rows_[segment]);
-  tally(stats, static_cast<Act>(OwnAct::fifo_read), work.meetings);
-  tally(stats, static_cast<Act>(OwnAct::coordinate), work.products);
-  tally(stats, static_cast<Act>(OwnAct::route), work.products);
-  tally(stats, static_cast<Act>(OwnAct::bank_read), needed);
-  tally(stats, static_cast<Act>(OwnAct::bank_write), needed);
+  tally(stats, kFifoRead, work.meetings);
+  tally(stats, kCoordinate, work.products);
+  tally(stats, kRoute, work.products);
+  tally(stats, kBankRead, needed);
+  tally(stats, kBankWrite, needed);
 }
 
 }  // namespace

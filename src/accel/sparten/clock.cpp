@@ -136,7 +136,7 @@ void Datapath::broadcast(Cluster& cluster) {
   tally(stats_, Act::index_read, 1);
   tally(stats_, Act::select, order_.filters(group) * (end - begin));
   if (config_.balance == Balance::chunk) {
-    tally(stats_, static_cast<Act>(OwnAct::permute), order_.filters(group));
+    tally(stats_, kPermute, order_.filters(group));
   }
 }
 
@@ -174,8 +174,8 @@ void Datapath::work(Cluster& cluster) {
   stats_[sim::Cause::underfill] += config_.units - present;
   tally(stats_, Act::multiply, pairs);
   tally(stats_, Act::add, pairs);
-  tally(stats_, static_cast<Act>(OwnAct::operand_read), pairs);
-  tally(stats_, static_cast<Act>(OwnAct::join), pairs);
+  tally(stats_, kOperandRead, pairs);
+  tally(stats_, kJoin, pairs);
   ++cluster.cycles;
   ++cluster.active;
 }

@@ -38,7 +38,9 @@ arch::Spec spec(const Params& overrides) {
   spec.machine = "sparten";
   spec.description = "SparTen (MICRO 2019): bitmask inner join of 128-element chunks, both zeros";
   spec.lanes = static_cast<int>(read.integer(
-      "units", 32, "compute units of a cluster, one multiplier each [recalled, med]", 1, 64));
+      "units", 32,
+      "compute units of a cluster, one multiplier each; a multiple of 16 [recalled, med]", 16, 64));
+  if (spec.lanes % 16 != 0) fail("sparten.units = {}: expected a multiple of 16", spec.lanes);
   spec.multipliers_per_lane = static_cast<int>(read.integer(
       "clusters", 8, "clusters; published 32 [recalled, med], 8 for 256 multipliers [assumed]", 1,
       64));

@@ -11,12 +11,13 @@ namespace syncopate::accel::sparten {
 /// The published machine with overrides; InputError for unknown or impossible parameters.
 arch::Spec spec(const Params& overrides);
 
-/// Actions beside the common ones.
-enum class OwnAct : std::uint8_t {
-  operand_read = array::kFirstOwnAct,  ///< The neuron and the synapse of a pair, in a CU.
-  join,                                ///< Prefix sums and priority encoder find a pair in a chunk.
-  permute                              ///< A partial sum goes back to its filter's place.
-};
+// Actions beside the common ones.
+/// The neuron and the synapse of a pair come from a CU's memory.
+inline constexpr std::size_t kOperandRead = array::kFirstOwnAct;
+/// Prefix sums and priority encoder find a pair in a chunk.
+inline constexpr std::size_t kJoin = kOperandRead + 1;
+/// A partial sum goes back to its filter's place.
+inline constexpr std::size_t kPermute = kJoin + 1;
 
 /// Which filters a CU gets.
 enum class Balance : std::uint8_t {

@@ -165,7 +165,7 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
     tally(stats, Act::index_read, chunks * (pixels + loaders * group.filters));
     tally(stats, Act::select, pixels * group.filters * positions);
     if (config_.balance == Balance::chunk) {
-      tally(stats, static_cast<Act>(OwnAct::permute), pixels * group.filters * chunks);
+      tally(stats, kPermute, pixels * group.filters * chunks);
     }
   }
   const std::int64_t cycles = *std::max_element(busy.begin(), busy.end());
@@ -179,8 +179,8 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
   stats[sim::Cause::work] += pairs;
   tally(stats, Act::multiply, pairs);
   tally(stats, Act::add, pairs);
-  tally(stats, static_cast<Act>(OwnAct::operand_read), pairs);
-  tally(stats, static_cast<Act>(OwnAct::join), pairs);
+  tally(stats, kOperandRead, pairs);
+  tally(stats, kJoin, pairs);
 }
 
 }  // namespace

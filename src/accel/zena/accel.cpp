@@ -8,20 +8,30 @@
 namespace syncopate::accel::zena {
 namespace {
 
+/// A bit per neuron and the values that are not zero.
+array::NeuronFormat neuron_format() {
+  array::NeuronFormat format;
+  format.bits = 1;
+  format.nonzero_bits = 8 * array::kNeuronBytes;
+  return format;
+}
+
 sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
   array::CompilerTraits traits;
   traits.isa = &isa();
   traits.conv_format = [](std::shared_ptr<const sim::Weights> weights) {
     return std::make_unique<array::BitmapFormat>(std::move(weights), kOutputGrain);
   };
-  traits.bitmap_neurons = true;
+  traits.neurons = neuron_format();
   traits.grain = [](std::size_t, const map::Loops&) { return map::Grain{kOutputGrain}; };
   return array::compile_array(chain, spec, traits);
 }
 
 std::unique_ptr<sim::Machine> machine(const arch::Spec& spec) {
   const Config config(spec);
-  const array::MachineTraits traits{&isa(), config.fill_cycles, true};
+  array::MachineTraits traits;
+  traits.isa = &isa();
+  traits.fill_cycles = config.fill_cycles;
   return std::make_unique<array::ArrayMachine>(spec, traits, std::make_unique<Engine>(config));
 }
 

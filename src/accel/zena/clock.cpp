@@ -201,7 +201,7 @@ void Datapath::work(Pe& pe) {
     tally(stats_, Act::multiply, 1);
     tally(stats_, Act::add, 1);
     tally(stats_, Act::pick, 2);
-    tally(stats_, static_cast<Act>(OwnAct::operand_read), 1);
+    tally(stats_, kOperandRead, 1);
   }
   pe.busy = pe.delay > 0 || pe.pixel < split_.pixel_begin(pe.job.part + 1);
 }

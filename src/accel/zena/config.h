@@ -11,10 +11,8 @@ namespace syncopate::accel::zena {
 /// The published machine with overrides; InputError for unknown or impossible parameters.
 arch::Spec spec(const Params& overrides);
 
-/// Actions beside the common ones.
-enum class OwnAct : std::uint8_t {
-  operand_read = array::kFirstOwnAct  ///< The neuron and the synapse of a pair, from a PE's memory.
-};
+/// The neuron and the synapse of a pair come from a PE's memory: an action beside the common ones.
+inline constexpr std::size_t kOperandRead = array::kFirstOwnAct;
 
 /// Outputs that blocks of the tiling are multiples of: enough kernels for every PE of a group to
 /// have several [assumed].

@@ -136,7 +136,7 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
   tally(stats, Act::multiply, work);
   tally(stats, Act::add, work);
   tally(stats, Act::pick, 2 * work);
-  tally(stats, static_cast<Act>(OwnAct::operand_read), work);
+  tally(stats, kOperandRead, work);
   tally(stats, Act::neuron_read,
         (box.pixels() + outcome.moved_pixels) * ceil_div(positions, config_.neuron_row));
   tally(stats, Act::synapse_read, parts.parts * synapse_rows);
