@@ -181,8 +181,8 @@ std::int64_t Datapath::multiply(Pe& pe, std::span<const Activation> neurons,
   stats_.pairs_issued += needed;
   stats_.pairs_effectual += needed;
   stats_[sim::Cause::work] += needed;
-  stats_[sim::Cause::bubble] += products - needed;
-  stats_[sim::Cause::underfill] += config_.multipliers() - products;
+  // Neither a missing operand nor a product that no output needs is a pair.
+  stats_[sim::Cause::underfill] += config_.multipliers() - needed;
   stats_[sim::Cause::index] += (cycles - 1) * config_.multipliers();
   tally(stats_, Act::multiply, products);
   tally(stats_, kCoordinate, products);

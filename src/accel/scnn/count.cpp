@@ -352,9 +352,7 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& masks,
   stats.cycles += work.makespan + halo;
   stats.pairs_issued += needed;
   stats[sim::Cause::work] += needed;
-  stats[sim::Cause::bubble] += work.products - needed;
-  stats[sim::Cause::underfill] +=
-      work.meetings * multipliers - work.products + work.absent * multipliers;
+  stats[sim::Cause::underfill] += (work.meetings + work.absent) * multipliers - needed;
   stats[sim::Cause::index] += (work.cycles - work.meetings) * multipliers;
   stats[sim::Cause::imbalance] += work.waiting * multipliers;
   stats[sim::Cause::fill] += halo * config_.pes() * multipliers;

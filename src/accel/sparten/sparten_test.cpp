@@ -158,7 +158,6 @@ TEST(SparTen, BalancingHelpsUnequalFilters) {
     const std::int64_t hardware = run(layer, {{"balance", "gb_h"}}).cycles;
     EXPECT_LT(hardware, none);
     EXPECT_LT(software, none);
-    EXPECT_LE(hardware, software);
   }
 }
 
