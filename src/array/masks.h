@@ -107,8 +107,6 @@ class PixelMasks {
  private:
   std::int64_t pixels_ = 0, words_ = 0;
   std::vector<std::uint64_t> rows_, columns_;
-=======
-  std::vector<std::uint64_t> rows_;
   mutable std::shared_ptr<void> derived_;
   mutable bool current_ = false;  ///< `derived_` is of these neurons.
 };
