@@ -159,14 +159,14 @@ void ArrayRun::count_blocks(Totals& totals, TileCycles& cycles) const {
   const std::int64_t words = position_words(layer_.loops, layer_.tiling);
   const std::int64_t blocks = tiles() / order.out_blocks();
   tbb::parallel_for(Range(0, blocks, 4), [&](const Range& range) {
-    PixelMasks neurons;
+    const std::unique_ptr<PixelMasks> neurons = conv_->masks();
     sim::Stats& stats = totals.local();
     for (std::int64_t block = range.begin(); block != range.end(); ++block) {
       map::TileStep step = order.operand_block(block);
-      neurons.load(data_, order.box(step), words);
+      neurons->load(data_, order.box(step), words);
       for (step.out = 0; step.out < order.out_blocks(); ++step.out) {
         const std::int64_t before = stats.cycles;
-        conv_->count(order.box(step), neurons, stats);
+        conv_->count(order.box(step), *neurons, stats);
         cycles.at(order.number(step), step) = stats.cycles - before;
       }
     }
@@ -236,11 +236,11 @@ sim::TileResult ArrayRun::count_tile(std::int64_t index) const {
   const map::TileBox box = sequence_.order().box(index);
   sim::TileResult result = start(box);
   if (conv_) {
-    PixelMasks neurons;
+    const std::unique_ptr<PixelMasks> neurons = conv_->masks();
     if (conv_->uses_neurons()) {
-      neurons.load(data_, box, position_words(layer_.loops, layer_.tiling));
+      neurons->load(data_, box, position_words(layer_.loops, layer_.tiling));
     }
-    conv_->count(box, neurons, result.stats);
+    conv_->count(box, *neurons, result.stats);
     book_effectual(array::effectual_pairs(data_, box), result.stats);
   } else {
     plain_->count(box, result.stats);

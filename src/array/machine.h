@@ -37,6 +37,8 @@ class ConvCounter {
   /// False when, besides, only the number of pixels counts, not where they lie: tiles of the same
   /// weights and as many pixels cost the same. Then one of them is counted for all.
   virtual bool uses_place() const { return true; }
+  /// What `count` gets as neurons, loaded again for every operand block; one per thread.
+  virtual std::unique_ptr<PixelMasks> masks() const { return std::make_unique<PixelMasks>(); }
 };
 
 /// The convolution datapath, the part in which array machines differ. Both engines book cycles,

@@ -75,13 +75,15 @@ class SharedMasks {
 };
 
 /// Neuron masks of the pixels of an operand block (the neurons that some tiles share). Used by one
-/// thread at a time.
+/// thread at a time. A counter that wants them in another order derives a class of its own
+/// (ConvCounter::masks).
 class PixelMasks {
  public:
   /// None: zero pixels.
   PixelMasks() = default;
+  virtual ~PixelMasks() = default;
   /// `words`: row length, at least that of the block's positions; the tail of rows is zero.
-  void load(const sim::LayerData& data, const map::TileBox& box, std::int64_t words);
+  virtual void load(const sim::LayerData& data, const map::TileBox& box, std::int64_t words);
   std::int64_t pixels() const { return pixels_; }
   /// Row length: ArrayMachine gives that of a full input block, as LaneMasks has it.
   std::int64_t words() const { return words_; }

@@ -118,8 +118,9 @@ void Compiler::plan(std::size_t index) {
   footprint.synapse_bytes = footprint.index_bytes = [](auto...) { return std::int64_t{0}; };
   if (loops.weights && loops.kind != WorkKind::elementwise) {
     auto weights = sim::weights_of(chain_, *plan.gconv, loops);
-    plan.format = loops.kind == WorkKind::conv ? traits_.conv_format(std::move(weights))
-                                               : dense_format(std::move(weights));
+    plan.format = loops.kind != WorkKind::conv ? dense_format(std::move(weights))
+                  : traits_.layer_format       ? traits_.layer_format(index, std::move(weights))
+                                               : traits_.conv_format(std::move(weights));
     footprint = plan.format->footprint();
   }
   footprint.neuron_bytes = footprint.output_bytes = kNeuronBytes;
@@ -179,6 +180,9 @@ void Compiler::write_layer(LayerPlan& plan) const {
         traits_.neurons.block, traits_.neurons.bits, traits_.neurons.nonzero_bits,
         traits_.neurons.offset_bits});
   if (plan.second) emit(plan, "second", {static_cast<std::int64_t>(*plan.second)});
+  if (traits_.configure) {
+    traits_.configure(static_cast<std::size_t>(&plan - plans_.data()), plan.loops, plan.code);
+  }
   if (plan.format) {
     emit(plan, "weights",
          {static_cast<std::int64_t>(plan.placed->directory),

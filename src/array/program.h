@@ -31,6 +31,15 @@ struct CompilerTraits {
   /// Makes the machine's weight format for a convolution.
   std::function<std::unique_ptr<WeightFormat>(std::shared_ptr<const sim::Weights>)> conv_format;
   NeuronFormat neurons;  ///< In DRAM.
+  /// Takes the place of conv_format where the format depends on the layer's place in the chain.
+  std::function<std::unique_ptr<WeightFormat>(std::size_t layer,
+                                              std::shared_ptr<const sim::Weights>)>
+      layer_format;
+  /// Appends the machine's own configuration of any layer, before that of its weight format; may be
+  /// empty. Called concurrently, as the two above.
+  std::function<void(std::size_t layer, const map::Loops& loops,
+                     std::vector<sim::Instruction>& code)>
+      configure;
   /// What one step of a layer unrolls, by the layer's place in the chain and its loops; without it
   /// Spec::lanes outputs and 16 inputs at one pixel. Called concurrently.
   std::function<map::Grain(std::size_t layer, const map::Loops& loops)> grain;
