@@ -1,0 +1,267 @@
+#include "accel/flexflow/masks.h"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "array/actions.h"
+#include "base/simd.h"
+
+namespace syncopate::accel::flexflow {
+namespace {
+
+using array::ceil_div;
+
+/// Calls use(bit) for every set bit among [begin, begin + count) of a row, counted from `begin`.
+template <class Use>
+void for_each_bit(const std::uint64_t* row, std::int64_t begin, std::int64_t count,
+                  const Use& use) {
+  for (std::int64_t w = begin / 64; w * 64 < begin + count; ++w) {
+    std::uint64_t word = row[w];
+    if (w * 64 < begin) word &= ~0ULL << (begin - w * 64);
+    const std::int64_t left = begin + count - w * 64;
+    if (left < 64) word &= (1ULL << left) - 1;
+    for (; word != 0; word &= word - 1) use(w * 64 + std::countr_zero(word) - begin);
+  }
+}
+
+/// to |= from << shift, in arrays of [word][lane]; bits beyond the words of `to` are zero.
+SYNCOPATE_MULTIVERSION void or_shifted(const std::uint32_t* from, std::int64_t from_words,
+                                       std::uint32_t* to, std::int64_t to_words, std::int64_t lanes,
+                                       std::int64_t shift) {
+  const int up = static_cast<int>(shift % 32);
+  for (std::int64_t w = 0; w < from_words; ++w) {
+    const std::uint32_t* source = from + w * lanes;
+    const std::int64_t target = w + shift / 32;
+    if (target < to_words) {
+      std::uint32_t* low = to + target * lanes;
+      for (std::int64_t l = 0; l < lanes; ++l) low[l] |= source[l] << up;
+    }
+    if (up != 0 && target + 1 < to_words) {
+      std::uint32_t* high = to + (target + 1) * lanes;
+      for (std::int64_t l = 0; l < lanes; ++l) high[l] |= source[l] >> (32 - up);
+    }
+  }
+}
+
+SYNCOPATE_MULTIVERSION std::int64_t count_all(const std::uint32_t* words, std::int64_t count) {
+  std::int64_t sum = 0;
+  for (std::int64_t i = 0; i < count; ++i) sum += std::popcount(words[i]);
+  return sum;
+}
+
+}  // namespace
+
+Passes::Passes(const Mapping& mapping, const map::Tiling& tiling, ChannelOrder order)
+    : mapping_(mapping),
+      tiling_ins_(std::min(tiling.ins, mapping.loops().ins)),
+      in_blocks_(ceil_div(mapping.loops().ins, tiling_ins_)),
+      per_block_(ceil_div(tiling_ins_, mapping.pass_ins())),
+      lanes_((mapping.array() + 15) / 16 * 16) {
+  most_words_ = ceil_div(mapping.slots(std::min(tiling_ins_, mapping.pass_ins())), 32);
+  inputs_.resize(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const std::int64_t in_tile = order[i] % tiling_ins_;
+    const std::int64_t pass = order[i] / tiling_ins_ * per_block_ + in_tile / mapping.pass_ins();
+    inputs_[i] = {static_cast<std::int32_t>(pass),
+                  static_cast<std::int32_t>(in_tile % mapping.pass_ins())};
+  }
+}
+
+std::int64_t Passes::count(std::int64_t in0) const {
+  const std::int64_t ins = std::min(tiling_ins_, mapping_.loops().ins - in0);
+  return ceil_div(ins, mapping_.pass_ins());
+}
+
+std::int64_t Passes::ins(std::int64_t pass) const {
+  const std::int64_t in0 = pass / per_block_ * tiling_ins_;
+  const std::int64_t tile = std::min(tiling_ins_, mapping_.loops().ins - in0);
+  return std::min(mapping_.pass_ins(), tile - pass % per_block_ * mapping_.pass_ins());
+}
+
+SynapseMasks::SynapseMasks(const sim::LayerData& data, const Passes& passes)
+    : maps_(passes.mapping().setup().factors.out.maps),
+      out_blocks_(ceil_div(data.loops().outs, maps_)),
+      passes_(passes.all()),
+      block_words_(maps_ * passes.mapping().phases() * passes.stride()) {
+  const std::int64_t blocks = data.loops().groups * out_blocks_;
+  data_.resize(static_cast<std::size_t>(blocks * passes_ * block_words_));
+  nonzero_.resize(static_cast<std::size_t>(blocks * passes_));
+  static_cast<void>(data.weight_bits());  // Built here, not inside the loop below.
+  tbb::parallel_for(std::int64_t{0}, blocks,
+                    [&](std::int64_t i) { build(data, passes, i / out_blocks_, i % out_blocks_); });
+}
+
+void SynapseMasks::build(const sim::LayerData& data, const Passes& passes, std::int64_t group,
+                         std::int64_t block) {
+  const map::Loops& l = data.loops();
+  const sim::BitPlane& bits = data.weight_bits();
+  const std::int64_t kernel = l.kernel_size(), phases = passes.mapping().phases();
+  const std::int64_t out0 = block * maps_;
+  for (std::int64_t tm = 0; tm < std::min(maps_, l.outs - out0); ++tm) {
+    const std::int64_t first = (group * l.outs + out0 + tm) * kernel;
+    for (std::int64_t tap = 0; tap < kernel; ++tap) {
+      const std::uint64_t* row = bits.data.data() + (first + tap) * bits.words;
+      for_each_bit(row, 0, l.ins, [&](std::int64_t n) {
+        const Passes::Input in = passes.input(group, n);
+        const std::int64_t at = entry(group, out0, in.pass);
+        ++nonzero_[static_cast<std::size_t>(at)];
+        for (std::int64_t phase = 0; phase < phases; ++phase) {
+          const std::int64_t mask = at * block_words_ + (tm * phases + phase) * passes.stride();
+          passes.set({data_.data() + mask, static_cast<std::size_t>(passes.stride())}, in.pass,
+                     in.n, tap, phase);
+        }
+      });
+    }
+  }
+}
+
+void Windows::load(const sim::LayerData& data, const map::TileBox& box, std::int64_t) {
+  const std::int64_t pixels = box.pixels(), count = passes_.count(box.in0);
+  load_steps(box);
+  pass_words_ = (pixels + 1) * passes_.stride();  // The last window is that of absent outputs.
+  masks_.assign(static_cast<std::size_t>(count * pass_words_), 0);
+  nonzero_ = 0;
+  if (neurons_ || count_) {
+    if (passes_.mapping().setup().packed) {
+      load_packed(data, box);
+    } else {
+      load_inputs(data, box);
+      load_windows(data.loops(), box);
+    }
+  }
+  if (count_) nonzero_ = count_all(masks_.data(), static_cast<std::int64_t>(masks_.size()));
+  if (neurons_) return;
+  for (std::int64_t p = 0; p < count; ++p) {
+    std::fill_n(masks_.begin() + p * pass_words_, pixels * passes_.stride(), ~0U);
+  }
+}
+
+void Windows::load_steps(const map::TileBox& box) {
+  const Mapping& mapping = passes_.mapping();
+  const Side& out = mapping.setup().factors.out;
+  const std::int64_t lanes = passes_.lanes(), stride = passes_.stride();
+  const std::int64_t height = box.end[1] - box.begin[1], width = box.end[2] - box.begin[2];
+  steps_ = mapping.steps(box);
+  const auto size = static_cast<std::size_t>(steps_ * lanes);
+  neurons_at_.assign(size, static_cast<std::int32_t>(box.pixels() * stride));
+  synapses_at_.assign(size, 0);
+  present_.assign(size, 0);
+  std::int64_t step = 0;
+  for (std::int64_t t = 0; t < box.end[0] - box.begin[0]; ++t) {
+    for (std::int64_t y0 = 0; y0 < height; y0 += out.rows) {
+      for (std::int64_t x0 = 0; x0 < width; x0 += out.cols, ++step) {
+        for (std::int64_t y = y0; y < std::min(height, y0 + out.rows); ++y) {
+          for (std::int64_t x = x0; x < std::min(width, x0 + out.cols); ++x) {
+            const std::int64_t row = box.begin[1] + y, col = box.begin[2] + x;
+            const std::int64_t phase = mapping.phase(row, col);
+            for (std::int64_t m = 0; m < out.maps; ++m) {
+              const auto at = static_cast<std::size_t>(step * lanes + mapping.row(m, row, col));
+              neurons_at_[at] = static_cast<std::int32_t>(((t * height + y) * width + x) * stride);
+              synapses_at_[at] = static_cast<std::int32_t>((m * mapping.phases() + phase) * stride);
+              present_[at] = -1;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Every input under the windows once, spread over its columns.
+void Windows::load_inputs(const sim::LayerData& data, const map::TileBox& box) {
+  const map::Loops& l = data.loops();
+  const Side& in = passes_.mapping().setup().factors.in;
+  const std::int64_t lanes = passes_.lanes(), count = passes_.count(box.in0);
+  const std::int64_t first = passes_.first(box.in0);
+  std::int64_t area = 1;
+  for (std::size_t d = 0; d < 3; ++d) {
+    const auto [low, high] = map::input_range(l, static_cast<int>(d), box.begin[d], box.end[d]);
+    low_[d] = low;
+    extent_[d] = std::max<std::int64_t>(0, high - low);
+    area *= extent_[d];
+  }
+  group_words_ =
+      ceil_div(ceil_div(std::min(passes_.mapping().pass_ins(), box.in1 - box.in0), in.maps), 32);
+  const std::int64_t stride = group_words_ * lanes;
+  inputs_.assign(static_cast<std::size_t>(count * area * stride), 0);
+  const sim::BitPlane& plane = data.input_bits();
+  const std::int64_t channel0 = box.group * l.ins;
+  const auto residue = [&](std::int64_t at, std::size_t d, std::int64_t factor) {
+    return at / l.dilation[d] % factor;
+  };
+  for (std::int64_t i = 0; i < area; ++i) {
+    const std::int64_t x = low_[2] + i % extent_[2], y = low_[1] + i / extent_[2] % extent_[1];
+    const std::int64_t t = low_[0] + i / extent_[2] / extent_[1];
+    const std::int64_t row = ((box.batch * l.in[0] + t) * l.in[1] + y) * l.in[2] + x;
+    const std::int64_t column = residue(y, 1, in.rows) * in.cols + residue(x, 2, in.cols);
+    for_each_bit(plane.data.data() + row * plane.words, channel0 + box.in0, box.in1 - box.in0,
+                 [&](std::int64_t n) {
+                   const Passes::Input to = passes_.input(box.group, box.in0 + n);
+                   const std::int64_t g = to.n / in.maps;
+                   const std::int64_t at = ((to.pass - first) * area + i) * stride +
+                                           g / 32 * lanes + to.n % in.maps * in.rows * in.cols +
+                                           column;
+                   inputs_[static_cast<std::size_t>(at)] |= 1U << (g % 32);
+                 });
+  }
+}
+
+/// Windows from the inputs: the groups of each kernel position side by side.
+void Windows::load_windows(const map::Loops& l, const map::TileBox& box) {
+  const Mapping& mapping = passes_.mapping();
+  const Side& in = mapping.setup().factors.in;
+  const std::int64_t lanes = passes_.lanes(), area = extent_[0] * extent_[1] * extent_[2];
+  const std::int64_t height = box.end[1] - box.begin[1], width = box.end[2] - box.begin[2];
+  for (std::int64_t p = 0; p < passes_.count(box.in0); ++p) {
+    const std::int64_t pass = passes_.first(box.in0) + p;
+    const std::int64_t groups = ceil_div(passes_.ins(pass), in.maps);
+    const std::uint32_t* inputs = inputs_.data() + p * area * group_words_ * lanes;
+    for (std::int64_t pixel = 0; pixel < box.pixels(); ++pixel) {
+      std::uint32_t* to = masks_.data() + p * pass_words_ + pixel * passes_.stride();
+      const std::int64_t o[3] = {box.begin[0] + pixel / width / height,
+                                 box.begin[1] + pixel / width % height,
+                                 box.begin[2] + pixel % width};
+      for (std::int64_t tap = 0; tap < l.kernel_size(); ++tap) {
+        const std::int64_t k[3] = {tap / l.kernel[2] / l.kernel[1], tap / l.kernel[2] % l.kernel[1],
+                                   tap % l.kernel[2]};
+        std::int64_t at = 0;
+        bool inside = true;
+        for (std::size_t d = 0; d < 3; ++d) {
+          const std::int64_t x = o[d] * l.stride[d] + k[d] * l.dilation[d] - l.pad[d] - low_[d];
+          inside = inside && x >= 0 && x < extent_[d];
+          at = at * extent_[d] + x;
+        }
+        if (!inside) continue;
+        const std::int64_t slot = mapping.place(0, passes_.ins(pass), tap, 0).slot;
+        or_shifted(inputs + at * group_words_ * lanes, ceil_div(groups, 32), to,
+                   passes_.words(pass), lanes, slot);
+      }
+    }
+  }
+}
+
+/// Pair by pair, for windows that are not laid out by coordinates.
+void Windows::load_packed(const sim::LayerData& data, const map::TileBox& box) {
+  const map::Loops& l = data.loops();
+  const array::Patches patches(data, box);
+  const sim::BitPlane& plane = data.input_bits();
+  const std::int64_t first = passes_.first(box.in0);
+  for (std::int64_t pixel = 0; pixel < box.pixels(); ++pixel) {
+    for (std::int64_t tap = 0; tap < l.kernel_size(); ++tap) {
+      const std::int64_t row = patches.row(pixel, tap);
+      if (row < 0) continue;
+      for_each_bit(plane.data.data() + row * plane.words, box.group * l.ins + box.in0,
+                   box.in1 - box.in0, [&](std::int64_t n) {
+                     const Passes::Input to = passes_.input(box.group, box.in0 + n);
+                     std::uint32_t* mask =
+                         masks_.data() + (to.pass - first) * pass_words_ + pixel * passes_.stride();
+                     passes_.set({mask, static_cast<std::size_t>(passes_.stride())}, to.pass, to.n,
+                                 tap, 0);
+                   });
+    }
+  }
+}
+
+}  // namespace syncopate::accel::flexflow

@@ -1,0 +1,194 @@
+#include "accel/flexflow/relaxed_kernel.h"
+
+#include "base/simd.h"
+
+#if defined(__x86_64__)
+// GCC 12 takes the undefined upper halves inside its own intrinsics for our mistake.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include <immintrin.h>
+#endif
+
+namespace syncopate::accel::flexflow {
+
+#if defined(__x86_64__)
+
+SYNCOPATE_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512bitalg")
+namespace {
+
+constexpr int kRows = 16;  ///< Worked on together: their latest PEs are found by transposition.
+
+/// Vectors of rows r, ..., r+15 to one vector whose lane i is the maximum of vector i.
+inline __m512i max_of_each(const __m512i (&rows)[kRows]) {
+  __m512i pairs[8], fours[4];
+  for (int i = 0; i < 8; ++i) {
+    pairs[i] = _mm512_max_epi32(_mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]),
+                                _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]));
+  }
+  for (int i = 0; i < 4; ++i) {
+    fours[i] = _mm512_max_epi32(_mm512_unpacklo_epi64(pairs[2 * i], pairs[2 * i + 1]),
+                                _mm512_unpackhi_epi64(pairs[2 * i], pairs[2 * i + 1]));
+  }
+  const __m512i low = _mm512_max_epi32(_mm512_shuffle_i32x4(fours[0], fours[1], 0x44),
+                                       _mm512_shuffle_i32x4(fours[0], fours[1], 0xee));
+  const __m512i high = _mm512_max_epi32(_mm512_shuffle_i32x4(fours[2], fours[3], 0x44),
+                                        _mm512_shuffle_i32x4(fours[2], fours[3], 0xee));
+  return _mm512_max_epi32(_mm512_shuffle_i32x4(low, high, 0x88),
+                          _mm512_shuffle_i32x4(low, high, 0xdd));
+}
+
+/// Pairs of 16 PEs, and in `beats` the cycles that scanning for them takes.
+template <int kWords, bool kScan>
+inline __m512i match(const KernelArgs& a, const std::uint32_t* neurons,
+                     const std::uint32_t* synapses, std::int64_t column, __m512i& beats) {
+  const std::int64_t words = kWords == 0 ? a.segment.words : kWords;
+  __m512i pairs = _mm512_setzero_si512();
+  beats = _mm512_setzero_si512();
+#pragma GCC unroll 4
+  for (std::int64_t w = 0; w < words; ++w) {
+    const std::int64_t at = w * a.lanes + column;
+    const __m512i both =
+        _mm512_and_si512(_mm512_loadu_si512(neurons + at), _mm512_loadu_si512(synapses + at));
+    const __m512i count = _mm512_popcnt_epi32(both);
+    pairs = _mm512_add_epi32(pairs, count);
+    if constexpr (kScan) {
+      if (a.slices == 4) continue;
+      const __m512i floor = _mm512_loadu_si512(a.segment.floors + at);
+      if (a.slices == 2) {
+        beats = _mm512_add_epi32(beats, _mm512_max_epi32(count, floor));
+      } else {
+        const __m512i halves = _mm512_max_epi16(_mm512_popcnt_epi16(both), floor);
+        beats = _mm512_add_epi32(
+            beats, _mm512_add_epi32(_mm512_and_si512(halves, _mm512_set1_epi32(0xffff)),
+                                    _mm512_srli_epi32(halves, 16)));
+      }
+    }
+  }
+  if constexpr (!kScan) {
+    beats = pairs;
+  } else {
+    if (a.slices == 4) beats = pairs;
+    if (a.segment.minimum != nullptr) {
+      beats = _mm512_max_epi32(beats, _mm512_loadu_si512(a.segment.minimum + column));
+    }
+  }
+  return pairs;
+}
+
+/// All steps of a segment for 16 rows from `row0`; kColumns vectors of columns.
+template <int kColumns, int kWords, bool kScan>
+void run_rows(const KernelArgs& a, std::int64_t row0) {
+  const Segment& g = a.segment;
+  __m512i finish[kColumns][kRows];
+  for (int c = 0; c < kColumns; ++c) {
+    for (int r = 0; r < kRows; ++r) {
+      finish[c][r] = _mm512_loadu_si512(a.finish + (row0 + r) * a.lanes + 16 * c);
+    }
+  }
+  __m512i reduced = _mm512_loadu_si512(a.reduced + row0);
+  __m512i issued = _mm512_setzero_si512(), busy = _mm512_setzero_si512();
+  const __m512i alive = _mm512_loadu_si512(g.alive + row0);
+  std::int64_t slot = a.slack == 0 ? 0 : a.first_step % a.slack;
+  for (std::int64_t step = 0; step < g.steps; ++step) {
+    const std::int64_t at = step * a.lanes + row0;
+    std::int32_t* ring = a.ring + slot * a.lanes + row0;
+    __m512i gate = _mm512_set1_epi32(a.gate);
+    if (a.slack != 0) gate = _mm512_max_epi32(gate, _mm512_loadu_si512(ring));
+    alignas(64) std::int32_t gates[kRows], present[kRows];
+    _mm512_store_si512(gates, gate);
+    const __m512i here = _mm512_and_si512(_mm512_loadu_si512(g.present + at), alive);
+    if constexpr (kScan) _mm512_store_si512(present, here);
+    __m512i latest = _mm512_setzero_si512();
+#pragma GCC unroll 4
+    for (int c = 0; c < kColumns; ++c) {
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        __m512i beats;
+        const __m512i pairs = match<kWords, kScan>(
+            a, g.neurons + g.neurons_at[at + r], g.synapses + g.synapses_at[at + r], 16 * c, beats);
+        if constexpr (kScan) {
+          beats = _mm512_and_si512(beats, _mm512_set1_epi32(present[r]));
+          busy = _mm512_add_epi32(busy, beats);
+        }
+        issued = _mm512_add_epi32(issued, pairs);
+        finish[c][r] =
+            _mm512_add_epi32(_mm512_max_epi32(finish[c][r], _mm512_set1_epi32(gates[r])), beats);
+      }
+      latest = _mm512_max_epi32(latest, max_of_each(finish[c]));
+    }
+    const __mmask16 outputs = _mm512_test_epi32_mask(here, here);
+    reduced = _mm512_mask_max_epi32(reduced, outputs,
+                                    _mm512_add_epi32(reduced, _mm512_set1_epi32(1)), latest);
+    if (a.slack != 0) {
+      _mm512_storeu_si512(ring, reduced);
+      if (++slot == a.slack) slot = 0;
+    }
+  }
+  for (int c = 0; c < kColumns; ++c) {
+    for (int r = 0; r < kRows; ++r) {
+      _mm512_storeu_si512(a.finish + (row0 + r) * a.lanes + 16 * c, finish[c][r]);
+    }
+  }
+  _mm512_storeu_si512(a.reduced + row0, reduced);
+  const std::int64_t pairs = _mm512_reduce_add_epi32(issued);
+  *a.issued += pairs;
+  *a.busy += kScan ? _mm512_reduce_add_epi32(busy) : pairs;
+}
+
+template <int kColumns, int kWords>
+void run_all(const KernelArgs& a) {
+  const bool scan = a.slices != 4 || a.segment.minimum != nullptr;
+  for (std::int64_t row = 0; row < a.lanes; row += kRows) {
+    scan ? run_rows<kColumns, kWords, true>(a, row) : run_rows<kColumns, kWords, false>(a, row);
+  }
+}
+
+template <int kColumns>
+void run_words(const KernelArgs& a) {
+  switch (a.segment.words) {
+    case 1:
+      return run_all<kColumns, 1>(a);
+    case 2:
+      return run_all<kColumns, 2>(a);
+    default:
+      return run_all<kColumns, 0>(a);
+  }
+}
+
+}  // namespace
+
+bool vector_kernel(const KernelArgs& args) {
+  switch (args.lanes) {
+    case 16:
+      run_words<1>(args);
+      return true;
+    case 32:
+      run_words<2>(args);
+      return true;
+    case 64:
+      run_words<4>(args);
+      return true;
+    default:
+      return false;
+  }
+}
+SYNCOPATE_TARGET_END
+
+bool has_vector_kernel() {
+  static const bool has =
+      __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+      __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512vpopcntdq") != 0 &&
+      __builtin_cpu_supports("avx512bitalg") != 0;
+  return has;
+}
+
+#else
+
+bool vector_kernel(const KernelArgs&) { return false; }
+bool has_vector_kernel() { return false; }
+
+#endif
+
+}  // namespace syncopate::accel::flexflow

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "accel/flexflow/relaxed.h"
+
+// Internal to RelaxedArray: the recurrence over one segment, in vectors.
+
+namespace syncopate::accel::flexflow {
+
+struct KernelArgs {
+  const Segment& segment;
+  std::int64_t lanes;       ///< Rows and columns, padded.
+  std::int64_t slack;       ///< 0: unbounded.
+  std::int64_t slices;      ///< 1, 2 or 4.
+  std::int64_t first_step;  ///< Of the segment within the tile.
+  std::int32_t gate;
+  std::int32_t* finish;   ///< [row][column]
+  std::int32_t* reduced;  ///< [row]
+  std::int32_t* ring;     ///< [step mod slack][row]
+  std::int64_t *issued, *busy;
+};
+
+/// Whether this CPU has the instructions.
+bool has_vector_kernel();
+/// Runs a segment; false, with nothing done, for arrays that it does not cover.
+bool vector_kernel(const KernelArgs& args);
+
+}  // namespace syncopate::accel::flexflow
