@@ -3,6 +3,7 @@
 
 #include "ir/shapes.h"
 #include "ref/float_plan.h"
+#include "ref/float_range.h"
 
 namespace syncopate::ref {
 namespace {
@@ -302,8 +303,8 @@ bool lower_norm(Plan& plan, const FusedNode& group, const ir::BatchNormalization
                                    std::sqrt(static_cast<double>(var[c] + op.epsilon)));
     const double constant =
         factor * std::abs(static_cast<double>(mean[c])) + std::abs(static_cast<double>(shift[c]));
-    gain = factor <= gain ? gain : factor;
-    offset = constant <= offset ? offset : constant;
+    gain = larger(gain, factor);
+    offset = larger(offset, constant);
   }
   using Flags = dnnl::normalization_flags;
   Flags flags = Flags::use_global_stats | Flags::use_scale | Flags::use_shift;

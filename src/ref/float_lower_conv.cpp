@@ -43,8 +43,7 @@ Folded fold(const Plan& plan, const FusedNode& group, const Tensor& weights) {
   }
   if (folded.bias.size() > 0) {
     for (float b : folded.bias.data<float>()) {
-      const double size = std::abs(static_cast<double>(b));
-      folded.offset = size <= folded.offset ? folded.offset : size;
+      folded.offset = larger(folded.offset, std::abs(static_cast<double>(b)));
     }
   }
   return folded;
@@ -61,10 +60,7 @@ void scale_rows(const Tensor& weights, Folded& folded, float* scaled) {
     sums[at] = scale_and_sum(w + m * row, row, scales ? folded.scale[at] : 1,
                              scales ? scaled + m * row : nullptr);
   });
-  // Written so that NaN stays.
-  for (float sum : sums) {
-    folded.gain = static_cast<double>(sum) <= folded.gain ? folded.gain : static_cast<double>(sum);
-  }
+  for (float sum : sums) folded.gain = larger(folded.gain, static_cast<double>(sum));
 }
 
 /// The weights as oneDNN wants them: in place when that is how they are, else packed. Notes the

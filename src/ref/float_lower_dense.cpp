@@ -3,6 +3,7 @@
 
 #include "ref/float_dense.h"
 #include "ref/float_plan.h"
+#include "ref/float_range.h"
 
 namespace syncopate::ref {
 namespace {
@@ -99,8 +100,7 @@ bool add_matmul(Plan& plan, const FusedNode& group, bool trans_a, bool trans_b, 
     arguments.push_back(
         {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, {{-1, data}, b_md, true}});
     for (std::int64_t i = 0; i < y_shape.back(); ++i) {
-      const double size = std::abs(static_cast<double>(bias[i]));
-      offset = size <= offset ? offset : size;
+      offset = larger(offset, std::abs(static_cast<double>(bias[i])));
     }
   }
   const auto terms = static_cast<double>(x.md.dims().back());

@@ -369,6 +369,32 @@ TEST(FloatNet, RunsAreRepeatable) {
   EXPECT_FALSE(first[1] == other[1]);
 }
 
+TEST(FloatNet, NetsForOneRunComputeTheSame) {
+  Random random(15);
+  for (const std::int64_t width : {3, 16, 32}) {
+    Net net = residual_net(random, {1, 3, 8, 8}, width, {});
+    const FloatNet once(net.graph, {}, Runs::once);
+    const std::vector<Tensor> expected = FloatNet(net.graph).run(net.inputs);
+    EXPECT_EQ(once.run(net.inputs), expected) << width;
+    once.run(std::vector{random_tensor(random, {1, 3, 8, 8})});
+    EXPECT_EQ(once.run(net.inputs), expected) << width << ", after another input";
+  }
+}
+
+TEST(FloatNet, NanOfWeightsIsNeverLost) {
+  Random random(16);
+  Net net = residual_net(random, {1, 3, 8, 8}, 16, {});
+  for (ir::Value& value : net.graph.values) {
+    if (value.name == "w2") {
+      value.constant->mutable_data<float>()[5] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+  const auto expected = plain_values(net);
+  for (const Runs runs : {Runs::once, Runs::often}) {
+    expect_near(FloatNet(net.graph, {}, runs).run(net.inputs)[0], expected.at("out"));
+  }
+}
+
 TEST(FloatNet, NanAndInfinityAreNeverLost) {
   Random random(6);
   const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
