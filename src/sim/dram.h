@@ -29,6 +29,9 @@ class Dram {
   bool busy() const;
   /// Counts of all channels, with open ranks counted up to `now`.
   DramCounts counts(std::int64_t now) const;
+  /// The channel if there is but one, else null. Who plays it alone tells the next clock to visit.
+  DramChannel* only_channel() { return channels_.size() == 1 ? &channels_.front() : nullptr; }
+  void wake_only_channel(std::int64_t clock) { wake_.front() = clock; }
   /// Clock at which the latest data so far has moved.
   std::int64_t last_data() const;
 

@@ -116,6 +116,12 @@ void DramChannel::Queue::push(Slot slot, int bank) {
   if (of_bank[static_cast<std::size_t>(bank)]++ == 0) banks |= bit(bank);
 }
 
+void DramChannel::Queue::clear() {
+  slots.clear();
+  of_bank.fill(0);
+  banks = 0;
+}
+
 void DramChannel::Queue::erase(std::vector<Slot>::iterator at, int bank) {
   slots.erase(at);
   if (--of_bank[static_cast<std::size_t>(bank)] == 0) banks &= ~bit(bank);

@@ -60,6 +60,7 @@ class DramChannel {
   std::int64_t open_rank_clocks(std::int64_t now) const;
 
  private:
+  friend class DramStreak;
   struct Request {
     std::uint64_t burst = 0;
     std::int64_t arrival = 0;
@@ -82,6 +83,7 @@ class DramChannel {
     std::size_t size() const { return slots.size(); }
     bool empty() const { return slots.empty(); }
     void push(Slot slot, int bank);
+    void clear();
     void erase(std::vector<Slot>::iterator at, int bank);
   };
   /// What a bank needs next.

@@ -86,6 +86,53 @@ TEST(DramMemory, AStreamTakesWhatReplayTakes) {
   }
 }
 
+TEST(DramMemory, StreaksChangeNoClock) {
+  Random random(14);
+  std::int64_t transfers = 0;
+  for (const std::string& preset : dram_presets()) {
+    for (int round = 0; round < 6; ++round) {
+      DramSpec spec = load_dram(preset);
+      if (random.chance(0.5)) {
+        spec.read_queue = static_cast<int>(random.integer(1, 64));
+        spec.bank_queue = static_cast<int>(random.integer(1, 16));
+        spec.write_high = static_cast<int>(random.integer(1, spec.write_queue));
+        spec.write_low = static_cast<int>(random.integer(0, spec.write_high - 1));
+        spec.row_hit_cap = static_cast<int>(random.integer(1, 20));
+      }
+      DramMemory fast(spec, 1000), slow(spec, 1000, false);
+      const double writes = random.chance(0.3) ? 0 : random.uniform() * 0.5;
+      const double idle = random.uniform() * 0.5;
+      std::int64_t now = 0;
+      std::uint64_t next = 0;
+      for (int i = 0; i < 150; ++i, ++transfers) {
+        Transfer transfer;
+        if (random.chance(0.3)) next = static_cast<std::uint64_t>(random.integer(0, 1 << 24));
+        transfer.address = next;
+        transfer.bytes = random.integer(1, random.chance(0.2) ? 40'000 : 3'000);
+        if (random.chance(0.3)) {
+          transfer.runs = random.integer(1, std::min<std::int64_t>(40, transfer.bytes));
+          transfer.pitch = random.integer(transfer.bytes / transfer.runs + 1, 1 << 14);
+        }
+        next += static_cast<std::uint64_t>(transfer.bytes);
+        const bool write = random.chance(writes);
+        const std::int64_t end = slow.serve(now, transfer, write);
+        ASSERT_EQ(fast.serve(now, transfer, write), end) << preset << " transfer " << i;
+        if (random.chance(idle)) now = end + random.integer(-200, 2000);
+        now = std::max<std::int64_t>(now, 0);
+      }
+      const DramCounts a = fast.counts(), b = slow.counts();
+      EXPECT_EQ(a.reads, b.reads);
+      EXPECT_EQ(a.writes, b.writes);
+      EXPECT_EQ(a.activates, b.activates);
+      EXPECT_EQ(a.forwarded, b.forwarded);
+      EXPECT_EQ(a.latency_sum, b.latency_sum);
+      EXPECT_EQ(a.latency_max, b.latency_max);
+      EXPECT_EQ(a.open_rank_clocks, b.open_rank_clocks);
+    }
+  }
+  EXPECT_GE(transfers, 5000);
+}
+
 TEST(DramMemory, LateTransfersStartAtTheirCycle) {
   const auto memory = make_memory("ddr4-2400", 1000);
   const std::int64_t first = memory->serve(0, at(0, 64), false);
