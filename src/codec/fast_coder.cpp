@@ -1,0 +1,117 @@
+#include "codec/fast_coder.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "codec/arithmetic.h"
+#include "codec/blocks.h"
+#include "codec/rans.h"
+#include "codec/tokens.h"
+
+namespace syncopate::codec {
+namespace {
+
+/// Symbols that are whole values.
+constexpr std::size_t kDirectSymbols = 2 * kDirect - 1;
+
+/// Codes which blocks are alive, by the block before and the kernel position before.
+template <class Coder>
+void code_flags(Coder& coder, std::span<std::uint8_t> alive, std::size_t row) {
+  AdaptiveBit bits[4];
+  for (std::size_t i = 0; i < alive.size(); ++i) {
+    const unsigned left = i > 0 ? alive[i - 1] : 0, before = i >= row ? alive[i - row] : 0;
+    alive[i] = static_cast<std::uint8_t>(bits[left * 2 + before].code(coder, alive[i]));
+  }
+}
+
+/// Table, extra bits of large values, then rANS.
+void encode_values(std::span<const std::int32_t> values, ByteWriter& writer, Bytes& bytes) {
+  std::vector<std::uint64_t> counts(kSymbols, 0);
+  std::vector<std::uint16_t> symbols;
+  symbols.reserve(values.size());
+  Bytes extra;
+  BitWriter extra_writer(extra);
+  for (const std::int32_t value : values) {
+    const Token token = signed_token(value);
+    ++counts[token.symbol];
+    symbols.push_back(static_cast<std::uint16_t>(token.symbol));
+    extra_writer.put(token.extra, token.extra_bits);
+  }
+  extra_writer.finish();
+  const Frequencies frequencies = Frequencies::from_counts(counts);
+  frequencies.write(writer);
+  if (frequencies.of.size() > kDirectSymbols) {
+    writer.varint(extra.size());
+    writer.bytes(extra);
+  }
+  rans_encode(symbols, frequencies, bytes);
+}
+
+void decode_values(ByteReader& reader, std::span<std::int32_t> values) {
+  const Frequencies frequencies = Frequencies::read(reader, kSymbols);
+  // Where symbols need more bits, values are symbols first.
+  const bool direct = frequencies.of.size() <= kDirectSymbols;
+  BitReader extra(direct ? std::span<const std::byte>()
+                         : reader.bytes(reader.varint("the size of a part", reader.left())));
+  std::vector<std::int32_t> meaning(frequencies.of.size());
+  for (std::size_t i = 0; i < meaning.size(); ++i) {
+    const auto symbol = static_cast<std::uint32_t>(i);
+    meaning[i] = direct ? signed_base(symbol) : static_cast<std::int32_t>(symbol);
+  }
+  rans_decode(reader.rest(), frequencies, meaning, values);
+  if (direct) return;
+  for (auto& value : values) {
+    const auto symbol = static_cast<std::uint32_t>(value);
+    const std::int32_t base = signed_base(symbol);
+    const auto more = static_cast<std::int32_t>(extra.get(signed_bits(symbol)));
+    value = base < 0 ? base - more : base + more;
+  }
+}
+
+}  // namespace
+
+Bytes encode_fast(std::span<const std::int32_t> values, const Shape& shape) {
+  Bytes bytes;
+  if (std::all_of(values.begin(), values.end(), [](std::int32_t v) { return v == 0; }))
+    return bytes;
+  ByteWriter writer(bytes);
+  const BlockShape blocks = detect_blocks(values, shape);
+  const int log_block = std::countr_zero(static_cast<unsigned>(blocks.outputs));
+  writer.put(static_cast<std::uint8_t>(log_block | (blocks.transposed ? 8 : 0)));
+  if (blocks.outputs == 1) {
+    encode_values(values, writer, bytes);
+    return bytes;
+  }
+  const KernelView view = view_of(shape, blocks.transposed);
+  BlockParts parts = split_blocks(values, view, blocks.outputs);
+  Bytes flags;
+  ArithmeticEncoder coder(flags);
+  code_flags(coder, parts.alive, static_cast<std::size_t>(view.inputs * view.kernel()));
+  coder.finish();
+  writer.varint(flags.size());
+  writer.bytes(flags);
+  encode_values(parts.values, writer, bytes);
+  return bytes;
+}
+
+void decode_fast(std::span<const std::byte> bytes, const Shape& shape,
+                 std::span<std::int32_t> values) {
+  if (bytes.empty()) {
+    std::fill(values.begin(), values.end(), 0);
+    return;
+  }
+  ByteReader reader(bytes);
+  const auto layout = reader.take<std::uint8_t>();
+  if ((layout & 7) > 6 || layout > 15) fail("its layout is unknown ({})", layout);
+  const int outputs = 1 << (layout & 7);
+  if (outputs == 1) return decode_values(reader, values);
+  const KernelView view = view_of(shape, (layout & 8) != 0);
+  std::vector<std::uint8_t> alive(static_cast<std::size_t>(block_count(view, outputs)));
+  ArithmeticDecoder coder(reader.bytes(reader.varint("the size of a part", reader.left())));
+  code_flags(coder, alive, static_cast<std::size_t>(view.inputs * view.kernel()));
+  std::vector<std::int32_t> kept(static_cast<std::size_t>(alive_values(alive, view, outputs)));
+  decode_values(reader, kept);
+  join_blocks(alive, kept, view, outputs, values);
+}
+
+}  // namespace syncopate::codec

@@ -1,0 +1,330 @@
+#include "codec/max_model.h"
+
+#include "base/simd.h"
+#include "codec/max_coder.h"
+
+namespace syncopate::codec {
+namespace {
+
+enum Edge : std::uint8_t { kLeft = 1, kUp = 2, kUpLeft = 4, kUpRight = 8, kLeft2 = 16, kUp2 = 32 };
+
+/// Which neighbors a kernel position has.
+std::vector<std::uint8_t> edges_of(const KernelView& view) {
+  std::vector<std::uint8_t> edges;
+  for (std::int64_t y = 0; y < view.height; ++y) {
+    for (std::int64_t x = 0; x < view.width; ++x) {
+      unsigned mask = 0;
+      if (x > 0) mask |= kLeft;
+      if (y > 0) mask |= kUp;
+      if (x > 0 && y > 0) mask |= kUpLeft;
+      if (y > 0 && x + 1 < view.width) mask |= kUpRight;
+      if (x > 1) mask |= kLeft2;
+      if (y > 1) mask |= kUp2;
+      edges.push_back(static_cast<std::uint8_t>(mask));
+    }
+  }
+  return edges;
+}
+
+/// Position of a float's logarithm on a scale of `steps` per two octaves, from its bits.
+template <int kSteps, int kOffset, int kTop>
+[[gnu::always_inline]] inline std::size_t level_of(float value) {
+  const auto bits = std::bit_cast<std::int32_t>(value) - 0x3f800000;
+  const int level = (((bits >> 8) * kSteps) >> 16) + kOffset;
+  return static_cast<std::size_t>(level < 0 ? 0 : level > kTop ? kTop : level);
+}
+/// 32 and 16 levels of a magnitude in units in which the mean is 0.4.
+[[gnu::always_inline]] inline std::size_t fine(float value) {
+  return level_of<6, 17, 31>(value + 0.02F);
+}
+[[gnu::always_inline]] inline std::size_t coarse(float value) {
+  return level_of<3, 8, 15>(value + 0.03F);
+}
+
+[[gnu::always_inline]] inline std::size_t at_most(std::int32_t value, std::int32_t most) {
+  return static_cast<std::size_t>(value < most ? value : most);
+}
+[[gnu::always_inline]] inline std::size_t sign_of(std::int32_t value) {
+  return value > 0 ? 2 : value < 0 ? 1 : 0;
+}
+/// -8..7 as 0..15.
+[[gnu::always_inline]] inline std::size_t nibble(std::int32_t value) {
+  return static_cast<std::size_t>(value < -8 ? 0 : value > 7 ? 15 : value + 8);
+}
+[[gnu::always_inline]] inline std::size_t index_of(std::int64_t value, std::int64_t most) {
+  return static_cast<std::size_t>(value < most ? value : most);
+}
+
+}  // namespace
+
+float MaxHeader::mean_magnitude() const {
+  return std::ldexp(1.0F + static_cast<float>(mean % 8) / 8.0F, mean / 8 - 16);
+}
+
+MaxModel::MaxModel(const MaxHeader& header, const KernelView& view)
+    : header_(header),
+      view_(view),
+      scale_(0.4F / header.mean_magnitude()),
+      row_(view.inputs * view.kernel()),
+      pad_(row_ + 2 * view.width + 4),
+      history_(static_cast<std::size_t>(pad_ + view.size())),
+      edges_(edges_of(view)),
+      squash_(squash_table().data()) {
+  const float mean = header.mean_magnitude();
+  const auto count = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+  rows_.assign(count(view.outputs), {mean, 4});
+  columns_.assign(count(view.inputs), {mean, 4});
+  positions_.assign(count(row_), {mean, 2});
+  for (int i = 0; i <= kSlowest; ++i) reciprocals_.push_back(1.0F / static_cast<float>(i + 1));
+  const std::size_t inputs = count(std::min(view.inputs, kMaxLines));
+  const std::size_t outputs = count(std::min(view.outputs, kMaxLines));
+  const std::size_t kernel = count(std::min<std::int64_t>(view.kernel(), 64));
+  const std::size_t lines[8] = {256, 256, kernel * 16, inputs, 512, outputs, 256, 729};
+  const std::size_t signs[8] = {24, 81, 81, kernel * 9, 256, 81, kernel * 24, inputs};
+  for (int i = 0; i < 8; ++i) {
+    tables_[i].resize(lines[i]);
+    signs_[i].resize(signs[i]);
+  }
+  for (int i = 0; i < kLanes; ++i) {
+    magnitude_weights_[i] = 0.1F;
+    value_weights_[i] = 0;
+  }
+  if (header.blocks.outputs > 1) {
+    const std::int64_t blocks = (view.outputs + header.blocks.outputs - 1) / header.blocks.outputs;
+    alive_.resize(count((blocks + 1) * row_ + pad_));
+    alive_columns_.assign(inputs, {0.3F, 4});
+    alive_positions_.assign(count(row_), {0.3F, 2});
+    const std::size_t flags[8] = {64,  kernel * 4, inputs,     count(std::min(blocks, kMaxLines)),
+                                  256, kernel * 8, kernel * 4, 128};
+    for (int i = 0; i < 8; ++i) flags_[i].resize(flags[i]);
+  }
+}
+
+[[gnu::always_inline]] inline MaxModel::Around MaxModel::around(const Position& p) const {
+  const std::int16_t* h = history_.data() + p.at;
+  const std::int64_t width = view_.width;
+  const unsigned edges = edges_[static_cast<std::size_t>(p.kernel)];
+  const auto if_there = [&](Edge edge, std::int64_t back) {
+    return (edges & edge) != 0 ? std::int32_t{h[-back]} : 0;
+  };
+  return {if_there(kLeft, 1),
+          if_there(kUp, width),
+          if_there(kUpLeft, width + 1),
+          if_there(kUpRight, width - 1),
+          h[-row_],
+          p.input > 0 ? h[-view_.kernel()] : 0,
+          if_there(kLeft2, 2),
+          if_there(kUp2, 2 * width)};
+}
+
+template <class Coder>
+[[gnu::always_inline]] inline std::uint32_t MaxModel::code_magnitude(Coder& coder,
+                                                                     Line* const (&lines)[8],
+                                                                     std::uint32_t magnitude) {
+  const std::uint32_t offset = header_.zero_flag ? 1 : 0;
+  const std::uint32_t wanted = (magnitude - offset) >> header_.shift;
+  std::uint32_t bucket = 0;
+  const std::uint32_t most = std::min<std::uint32_t>(header_.largest, kUnary);
+  for (; bucket < most; ++bucket) {
+    Slot* slots[8];
+    for (int i = 0; i < 8; ++i) slots[i] = &lines[i]->slot[bucket + 1];
+    const int more = mix_and_code(coder, slots, weights_[bucket + 1], squash_, wanted > bucket);
+    if (more == 0) break;
+  }
+  if (bucket == kUnary && header_.largest > kUnary) {
+    bucket += escape_.code(coder, wanted - kUnary);
+    bucket = std::min(bucket, header_.largest);
+  }
+  std::uint32_t low = 0;
+  std::uint32_t node = 1;
+  const std::uint32_t bits = magnitude - offset;
+  for (int i = header_.shift - 1; i >= 0; --i) {
+    int bit = static_cast<int>((bits >> i) & 1);
+    if (node < 8) {
+      bit = low_bits_[std::min(bucket, 15U) * 8 + node].code(coder, bit);
+      node = node * 2 + static_cast<std::uint32_t>(bit);
+    } else {
+      bit = coder.code(kEven, bit);
+    }
+    low = low * 2 + static_cast<std::uint32_t>(bit);
+  }
+  return ((bucket << header_.shift) | low) + offset;
+}
+
+template <class Coder>
+[[gnu::always_inline]] inline bool MaxModel::code_sign(Coder& coder, const Position& p,
+                                                       const Around& a, int level, bool negative) {
+  const std::size_t k = index_of(p.kernel, 63);
+  const auto predicted = static_cast<std::size_t>(level);
+  const std::size_t left = sign_of(a.left), up = sign_of(a.up);
+  const std::size_t up_left = sign_of(a.up_left), up_right = sign_of(a.up_right);
+  const int shift = header_.shift;
+  const std::size_t contexts[8] = {predicted,
+                                   left + 3 * (up + 3 * (up_left + 3 * up_right)),
+                                   left + 3 * (up + 3 * (sign_of(a.before) + 3 * sign_of(a.input))),
+                                   k * 9 + left * 3 + up,
+                                   nibble(a.left >> shift) * 16 + nibble(a.up >> shift),
+                                   left + 3 * (sign_of(a.left2) + 3 * (up + 3 * sign_of(a.up2))),
+                                   k * 24 + predicted,
+                                   index_of(p.input, kMaxLines - 1)};
+  Slot* slots[8];
+  for (int i = 0; i < 8; ++i) slots[i] = &signs_[i][contexts[i]];
+  return mix_and_code(coder, slots, sign_weights_, squash_, negative ? 1 : 0) != 0;
+}
+
+template <class Coder>
+[[gnu::always_inline]] inline std::int32_t MaxModel::code_weight(Coder& coder, const Position& p,
+                                                                 std::int32_t value) {
+  const Around a = around(p);
+  const auto number = [](std::int32_t v) { return static_cast<float>(v < 0 ? -v : v); };
+  const std::int32_t unit = header_.zero_flag ? (1 << header_.shift) - 1 : 0;
+  const auto size = [&](std::int32_t v, std::int32_t most) {
+    return at_most(((v < 0 ? -v : v) + unit) >> header_.shift, most);
+  };
+  Mean& row = rows_[static_cast<std::size_t>(p.output)];
+  Mean& column = columns_[static_cast<std::size_t>(p.input)];
+  Mean& position = positions_[static_cast<std::size_t>(p.input * view_.kernel() + p.kernel)];
+  const float left = number(a.left);
+  // The left neighbor was decoded just now: it joins last, so that nothing else waits for it.
+  Floats f = {0,        number(a.up), number(a.up_left), number(a.up_right), number(a.before),
+              row.mean, column.mean,  position.mean};
+  float expected = sum_of(f * magnitude_weights_) + left * magnitude_weights_[0];
+  f[0] = left;
+  expected = expected < 0 ? 0 : expected;
+  const float nearby = (2 * (f[0] + f[1]) + f[2] + f[3]) * (1.0F / 6.0F);
+  const std::size_t q_expected = fine(expected * scale_), q_nearby = coarse(nearby * scale_);
+  const std::size_t q_row = coarse(row.mean * scale_), q_position = coarse(position.mean * scale_);
+  const std::size_t contexts[8] = {
+      size(a.left, 3) + 4 * (size(a.up, 3) + 4 * (size(a.before, 3) + 4 * size(a.input, 3))),
+      q_position * 16 + q_nearby,
+      index_of(p.kernel, 63) * 16 + coarse(expected * scale_),
+      index_of(p.input, kMaxLines - 1),
+      q_expected * 16 + q_position,
+      index_of(p.output, kMaxLines - 1),
+      q_nearby * 16 + q_row,
+      size(a.left, 2) +
+          3 * (size(a.up, 2) +
+               3 * (size(a.up_left, 2) +
+                    3 * (size(a.up_right, 2) + 3 * (size(a.before, 2) + 3 * size(a.input, 2)))))};
+  Line* lines[8];
+  for (int i = 0; i < 8; ++i) lines[i] = &tables_[i][contexts[i]];
+
+  auto magnitude = static_cast<std::uint32_t>(value < 0 ? -value : value);
+  bool nonzero = true;
+  if (header_.zero_flag) {
+    Slot* slots[8];
+    for (int i = 0; i < 8; ++i) slots[i] = &lines[i]->slot[0];
+    nonzero = mix_and_code(coder, slots, weights_[0], squash_, magnitude != 0) != 0;
+  }
+  magnitude = nonzero ? code_magnitude(coder, lines, magnitude) : 0;
+
+  const Floats g = {static_cast<float>(a.left),    static_cast<float>(a.up),
+                    static_cast<float>(a.up_left), static_cast<float>(a.up_right),
+                    static_cast<float>(a.before),  static_cast<float>(a.input),
+                    static_cast<float>(a.left2),   static_cast<float>(a.up2)};
+  const float signed_guess = sum_of(g * value_weights_);
+  bool negative = false;
+  if (magnitude != 0) {
+    const float strength = (signed_guess < 0 ? -signed_guess : signed_guess) * scale_ * 15.0F;
+    const int level = static_cast<int>(strength < 11.0F ? strength : 11.0F);
+    negative = code_sign(coder, p, a, level * 2 + (signed_guess < 0 ? 1 : 0), value < 0);
+  }
+  const auto result =
+      negative ? -static_cast<std::int32_t>(magnitude) : static_cast<std::int32_t>(magnitude);
+
+  const float grown = static_cast<float>(magnitude);
+  magnitude_weights_ += f * (0.012F * (grown - expected) / (0.5F + sum_of(f * f)));
+  value_weights_ +=
+      g * (0.008F * (static_cast<float>(result) - signed_guess) / (1.0F + sum_of(g * g)));
+  add(row, grown, reciprocals_.data());
+  add(column, grown, reciprocals_.data());
+  add(position, grown, reciprocals_.data());
+  history_[static_cast<std::size_t>(p.at)] =
+      static_cast<std::int16_t>(std::clamp(result, -32767, 32767));
+  return result;
+}
+
+template <class Coder>
+[[gnu::always_inline]] inline bool MaxModel::code_block(Coder& coder, std::int64_t block,
+                                                        const Position& p, bool alive) {
+  const std::int64_t at = pad_ + block * row_ + p.input * view_.kernel() + p.kernel;
+  const std::uint8_t* h = alive_.data() + at;
+  const unsigned edges = edges_[static_cast<std::size_t>(p.kernel)];
+  const auto there = [&](bool exists, std::int64_t back) {
+    return static_cast<std::size_t>(exists ? h[-back] : 0);
+  };
+  const std::size_t left = there((edges & kLeft) != 0, 1),
+                    up = there((edges & kUp) != 0, view_.width);
+  const std::size_t up_left = there((edges & kUpLeft) != 0, view_.width + 1);
+  const std::size_t up_right = there((edges & kUpRight) != 0, view_.width - 1);
+  const std::size_t before = there(true, row_), input = there(p.input > 0, view_.kernel());
+  const std::size_t k = index_of(p.kernel, 63), c = index_of(p.input, kMaxLines - 1);
+  Mean& column = alive_columns_[c];
+  Mean& position = alive_positions_[static_cast<std::size_t>(p.input * view_.kernel() + p.kernel)];
+  const auto level = [](const Mean& m) {
+    return at_most(static_cast<std::int32_t>(m.mean * 16.0F), 15);
+  };
+  const std::size_t contexts[8] = {
+      left + 2 * (up + 2 * (before + 2 * (input + 2 * (up_right + 2 * up_left)))),
+      k * 4 + left + 2 * up,
+      c,
+      index_of(block, kMaxLines - 1),
+      level(position) * 16 + level(column),
+      k * 8 + left + up + up_left + up_right + before + input,
+      k * 4 + before * 2 + input,
+      static_cast<std::size_t>(p.input % 32) * 4 + input * 2 + before};
+  Slot* slots[8];
+  for (int i = 0; i < 8; ++i) slots[i] = &flags_[i][contexts[i]];
+  alive = mix_and_code(coder, slots, flag_weights_, squash_, alive ? 1 : 0) != 0;
+  alive_[static_cast<std::size_t>(at)] = alive ? 1 : 0;
+  add(column, alive ? 1.0F : 0.0F, reciprocals_.data());
+  add(position, alive ? 1.0F : 0.0F, reciprocals_.data());
+  return alive;
+}
+
+template <class Coder>
+[[gnu::always_inline]] inline void MaxModel::code_tensor(Coder& coder, std::int32_t* values) {
+  constexpr bool kDecodes = requires { coder.overran(); };
+  const std::int64_t block = header_.blocks.outputs, kernel = view_.kernel();
+  for (std::int64_t first = 0; first < view_.outputs; first += block) {
+    const std::int64_t last = std::min(first + block, view_.outputs);
+    for (std::int64_t c = 0; c < view_.inputs; ++c) {
+      if constexpr (kDecodes) {
+        if (coder.overran()) fail("its coded values end early");
+      }
+      for (std::int64_t k = 0; k < kernel; ++k) {
+        std::int32_t* at = values + c * view_.input_stride + k;
+        Position p{first, c, k, pad_ + first * row_ + c * kernel + k};
+        if (block > 1) {
+          bool alive = false;
+          if constexpr (!kDecodes) {
+            for (std::int64_t o = first; o < last; ++o) alive |= at[o * view_.output_stride] != 0;
+          }
+          if (!code_block(coder, first / block, p, alive)) {
+            if constexpr (kDecodes) {
+              for (std::int64_t o = first; o < last; ++o) at[o * view_.output_stride] = 0;
+            }
+            continue;
+          }
+        }
+        for (; p.output < last; ++p.output, p.at += row_) {
+          std::int32_t& value = at[p.output * view_.output_stride];
+          value = code_weight(coder, p, value);
+        }
+      }
+    }
+  }
+}
+
+SYNCOPATE_MULTIVERSION void encode_max_values(MaxModel& model, ArithmeticEncoder& coder,
+                                              std::int32_t* values) {
+  model.code_tensor(coder, values);
+}
+
+SYNCOPATE_MULTIVERSION void decode_max_values(MaxModel& model, std::span<const std::byte> bytes,
+                                              std::int32_t* values) {
+  ArithmeticDecoder coder(bytes);
+  model.code_tensor(coder, values);
+}
+
+}  // namespace syncopate::codec

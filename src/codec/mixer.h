@@ -1,0 +1,133 @@
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "base/error.h"
+
+// Logistic mixing of eight adaptive predictions, the inner loop of the "max" mode. All arithmetic
+// is IEEE single precision in a fixed order and without contraction (see CMakeLists.txt), so that
+// every instruction set, compiler and sanitizer build predicts bit for bit the same; a stream
+// written on one machine decodes on any other.
+
+namespace syncopate::codec {
+
+inline constexpr int kLanes = 8;
+using Floats = float __attribute__((vector_size(32)));
+using Words = std::int32_t __attribute__((vector_size(32)));
+
+/// What one context knows about one decision: a probability, how often it was seen, and their
+/// evidence (log odds, less while little was seen), which is what the mixer adds up.
+struct Slot {
+  float evidence = 0;
+  /// Probability of a one in the upper 22 bits, times seen in the lower 10.
+  std::uint32_t state = 1U << 31;
+};
+static_assert(sizeof(Slot) == 8);
+
+/// 1 / (1 + exp(-x)) in 1/65536 for x from -12 to 12 in 1/128.
+class Squash {
+ public:
+  static constexpr int kSteps = 3072;
+  static constexpr float kScale = 128;       ///< Steps per unit of x.
+  static constexpr float kMiddle = 1536.5F;  ///< Step of x = 0, with one half for rounding.
+  Squash();
+  const std::uint16_t* data() const { return table_.data(); }
+
+ private:
+  std::array<std::uint16_t, kSteps + 1> table_;
+};
+/// The one table.
+const Squash& squash_table();
+
+/// The mixer's weights for one kind of decision, in steps of Squash, and how often they learned.
+struct alignas(32) MixWeights {
+  MixWeights() {
+    for (int i = 0; i < kLanes; ++i) weight[i] = 0.3F * Squash::kScale;
+  }
+  Floats weight;
+  float seen = 0;
+  float padding[7] = {};
+};
+
+/// Natural logarithm of positive normal numbers to about 1e-5.
+[[gnu::always_inline]] inline void log_of(const Floats& value, Floats& out) {
+  Words bits;
+  __builtin_memcpy(&bits, &value, sizeof(bits));
+  // Mantissa to [0.75, 1.5), so that the polynomial is centered on one.
+  const Words shifted = bits - 0x3f400000;
+  const Words exponent = shifted >> 23;
+  const Words mantissa_bits = bits - (exponent << 23);
+  Floats m;
+  __builtin_memcpy(&m, &mantissa_bits, sizeof(m));
+  const Floats t = m - 1.0F;
+  const Floats square = t * t;
+  const Floats low = 0.99999874F - 0.49987518F * t;
+  const Floats middle = 0.33344693F - 0.25608131F * t;
+  const Floats high = 0.20630913F - 0.10829511F * t;
+  const Floats p = low + square * (middle + square * high);
+  out = p * t + __builtin_convertvector(exponent, Floats) * 0.69314718F;
+}
+
+/// The sum of all lanes, always in the same order.
+[[gnu::always_inline]] inline float sum_of(const Floats& v) {
+  using Half = float __attribute__((vector_size(16)));
+  const Half low = __builtin_shufflevector(v, v, 0, 1, 2, 3);
+  const Half high = __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  const Half four = low + high;
+  const Half two = four + __builtin_shufflevector(four, four, 2, 3, 0, 1);
+  return two[0] + two[1];
+}
+
+/// What eight contexts learn from a decision: probabilities move by 1/(times seen + 1.8), at least
+/// by 1/1000; evidence is discounted by 2/(times seen + 2.6).
+[[gnu::always_inline]] inline void learn(Words& states, Floats& evidence, int bit) {
+  const Words seen = states & 1023;
+  const Floats n = __builtin_convertvector(seen, Floats);
+  using Unsigned = std::uint32_t __attribute__((vector_size(32)));
+  Unsigned top;
+  __builtin_memcpy(&top, &states, sizeof(top));
+  const Words whole = __builtin_convertvector(top >> 10, Words);
+  Floats p = __builtin_convertvector(whole, Floats) * (1.0F / 4194304.0F);
+  // Targets a little inside [0, 1] keep the logarithm finite.
+  const float target = bit != 0 ? 4095.0F / 4096.0F : 1.0F / 4096.0F;
+  p += (target - p) * (1.0F / (n + 1.8F));
+  Floats odds;
+  log_of(p / (1.0F - p), odds);
+  evidence = odds * (1.0F - 2.0F / (n + 3.6F));
+  const Words moved = __builtin_convertvector(p * 4194304.0F, Words);
+  const Words more = seen < 1000 ? seen + 1 : seen;
+  states = (moved << 10) | more;
+}
+
+/// Codes one decision: mixes the evidence of eight slots, codes, and teaches slots and weights.
+template <class Coder>
+[[gnu::always_inline]] inline int mix_and_code(Coder& coder, Slot* const (&slots)[kLanes],
+                                               MixWeights& weights, const std::uint16_t* squash,
+                                               int bit) {
+  const Floats x = {slots[0]->evidence, slots[1]->evidence, slots[2]->evidence, slots[3]->evidence,
+                    slots[4]->evidence, slots[5]->evidence, slots[6]->evidence, slots[7]->evidence};
+  auto index = static_cast<std::int32_t>(sum_of(x * weights.weight) + Squash::kMiddle);
+  index = index < 0 ? 0 : index;
+  index = index > Squash::kSteps ? Squash::kSteps : index;
+  const std::uint32_t probability = squash[static_cast<std::uint32_t>(index)];
+  const float expected = static_cast<float>(probability) * (1.0F / 65536.0F);
+  const float rate = Squash::kScale * (0.005F + 0.02F / (1.0F + weights.seen * 0.02F));
+  weights.seen += 1.0F;
+  bit = coder.code(probability, bit);
+  const float wrong = (bit != 0 ? 1.0F - expected : -expected) * rate;
+  weights.weight += x * wrong;
+  Words states;
+  for (int i = 0; i < kLanes; ++i) states[i] = static_cast<std::int32_t>(slots[i]->state);
+  Floats evidence;
+  learn(states, evidence, bit);
+  for (int i = 0; i < kLanes; ++i) {
+    slots[i]->evidence = evidence[i];
+    slots[i]->state = static_cast<std::uint32_t>(states[i]);
+  }
+  return bit;
+}
+
+}  // namespace syncopate::codec

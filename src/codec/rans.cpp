@@ -1,0 +1,249 @@
+#include "codec/rans.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "codec/arithmetic.h"
+
+namespace syncopate::codec {
+namespace {
+
+constexpr std::uint32_t kLowest = 1U << 16;  ///< Smallest state.
+constexpr int kFewestBits = 7, kMostBits = 14;
+
+/// Frequencies that minimize the code length for a precision, or none when it has too few units.
+std::vector<std::uint32_t> normalized(std::span<const std::uint64_t> counts, int bits) {
+  double total = 0;
+  std::size_t present = 0;
+  for (const std::uint64_t count : counts) {
+    total += static_cast<double>(count);
+    present += count > 0 ? 1 : 0;
+  }
+  const auto units = std::int64_t{1} << bits;
+  if (static_cast<std::int64_t>(present) > units) return {};
+  std::vector<std::uint32_t> result(counts.size(), 0);
+  std::int64_t left = units;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    const double exact = static_cast<double>(counts[i]) / total * static_cast<double>(units);
+    result[i] = static_cast<std::uint32_t>(std::max(1.0, std::floor(exact + 0.5)));
+    left -= result[i];
+  }
+  // Units too many or too few move where they cost least or gain most.
+  while (left != 0) {
+    const int step = left > 0 ? 1 : -1;
+    double best = -1e300;
+    std::size_t chosen = 0;
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      if (counts[i] == 0 || (step < 0 && result[i] == 1)) continue;
+      const double gain = static_cast<double>(counts[i]) *
+                          std::log2((static_cast<double>(result[i]) + step) / result[i]);
+      if (gain > best) {
+        best = gain;
+        chosen = i;
+      }
+    }
+    result[chosen] = static_cast<std::uint32_t>(static_cast<std::int64_t>(result[chosen]) + step);
+    left -= step;
+  }
+  return result;
+}
+
+double data_bits(std::span<const std::uint64_t> counts, const std::vector<std::uint32_t>& of,
+                 int bits) {
+  double sum = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] > 0) sum += static_cast<double>(counts[i]) * (bits - std::log2(of[i]));
+  }
+  return sum;
+}
+
+/// Codes the frequencies: how many bits longer or shorter each is than that of the same magnitude's
+/// other sign or of the next smaller magnitude, and what is below the highest bit.
+template <class Coder>
+void code_frequencies(Coder& coder, std::vector<std::uint32_t>& of, int bits) {
+  AdaptiveNumber longer;
+  std::uint32_t left = 1U << bits;
+  for (std::size_t i = 0; i < of.size() && left > 0; ++i) {
+    const std::size_t like = i % 2 == 0 ? i - 1 : i - 2;
+    const int guess =
+        i < 2 ? bits - 2 * static_cast<int>(i) : static_cast<int>(std::bit_width(of[like]));
+    const int width = static_cast<int>(std::bit_width(of[i]));
+    const int delta = width - guess;
+    const auto code =
+        longer.code(coder, static_cast<std::uint32_t>(delta < 0 ? -2 * delta - 1 : 2 * delta));
+    const auto step = static_cast<int>(code / 2);
+    const int got = code % 2 == 1 ? guess - step - 1 : guess + step;
+    if (got < 0 || got > bits + 1) fail("its frequencies do not sum to one");
+    std::uint32_t value = got > 0 ? 1 : 0;
+    for (int bit = got - 2; bit >= 0; --bit) {
+      value = value * 2 +
+              static_cast<std::uint32_t>(coder.code(kEven, static_cast<int>((of[i] >> bit) & 1)));
+    }
+    of[i] = std::min(value, left);
+    left -= of[i];
+  }
+  if (left != 0) fail("its frequencies do not sum to one");
+}
+
+/// One unit of the probability range: the symbol that owns it, ready for a decoding step.
+struct Cell {
+  std::uint16_t frequency, bias;
+  std::int32_t value;
+};
+
+std::vector<Cell> cells_of(const Frequencies& frequencies, std::span<const std::int32_t> meaning) {
+  std::vector<Cell> cells;
+  cells.reserve(std::size_t{1} << frequencies.bits);
+  for (std::size_t symbol = 0; symbol < frequencies.of.size(); ++symbol) {
+    const std::uint32_t frequency = frequencies.of[symbol];
+    for (std::uint32_t i = 0; i < frequency; ++i) {
+      cells.push_back(
+          {static_cast<std::uint16_t>(frequency), static_cast<std::uint16_t>(i), meaning[symbol]});
+    }
+  }
+  return cells;
+}
+
+/// Decodes everything but the last symbols; returns how many it did. `in` never passes `end`.
+template <int kLanes>
+std::size_t decode_run(std::uint32_t* states, const std::byte*& in, const std::byte* end,
+                       const Cell* cells, int bits, std::span<std::int32_t> values) {
+  std::uint32_t x[kLanes];
+  std::copy_n(states, kLanes, x);
+  const std::uint32_t mask = (1U << bits) - 1;
+  const std::byte* at = in;
+  std::size_t i = 0;
+  for (; i + kLanes <= values.size() && end - at >= 2 * kLanes; i += kLanes) {
+#pragma GCC unroll 8
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const Cell cell = cells[x[lane] & mask];
+      values[i + static_cast<std::size_t>(lane)] = cell.value;
+      x[lane] = cell.frequency * (x[lane] >> bits) + cell.bias;
+      std::uint16_t word;
+      std::memcpy(&word, at, 2);
+      const bool refill = x[lane] < kLowest;
+      const std::uint32_t filled = (x[lane] << 16) | word;
+      x[lane] = refill ? filled : x[lane];
+      at += refill ? 2 : 0;
+    }
+  }
+  std::copy_n(x, kLanes, states);
+  in = at;
+  return i;
+}
+
+}  // namespace
+
+Frequencies Frequencies::from_counts(std::span<const std::uint64_t> counts) {
+  while (!counts.empty() && counts.back() == 0) counts = counts.first(counts.size() - 1);
+  Frequencies best;
+  double best_bits = 1e300;
+  for (int bits = kFewestBits; bits <= kMostBits; ++bits) {
+    Frequencies tried{bits, normalized(counts, bits)};
+    if (tried.of.empty()) continue;
+    Bytes table;
+    ByteWriter writer(table);
+    tried.write(writer);
+    // Large tables miss the cache: precision must pay for itself.
+    const double cost =
+        (data_bits(counts, tried.of, bits) + 8.0 * static_cast<double>(table.size())) *
+        (1 + (bits > 12 ? 0.001 * (bits - 12) : 0));
+    if (cost < best_bits) {
+      best_bits = cost;
+      best = std::move(tried);
+    }
+  }
+  return best;
+}
+
+void Frequencies::write(ByteWriter& writer) const {
+  Bytes coded;
+  ArithmeticEncoder coder(coded);
+  std::vector<std::uint32_t> copy = of;
+  code_frequencies(coder, copy, bits);
+  coder.finish();
+  writer.varint(of.size() * 8 + static_cast<std::size_t>(bits - kFewestBits));
+  writer.varint(coded.size());
+  writer.bytes(coded);
+}
+
+Frequencies Frequencies::read(ByteReader& reader, std::uint32_t symbols) {
+  Frequencies result;
+  const std::uint64_t head = reader.varint("its number of symbols", symbols * 8 + 7);
+  result.bits = kFewestBits + static_cast<int>(head % 8);
+  if (result.bits > kMostBits)
+    fail("its frequencies have {} bits, expected at most {}", result.bits, kMostBits);
+  result.of.resize(head / 8);
+  ArithmeticDecoder coder(reader.bytes(reader.varint("the size of a table", reader.left())));
+  code_frequencies(coder, result.of, result.bits);
+  return result;
+}
+
+int rans_lanes(std::size_t count) {
+  return count < 16384 ? 1 : count < 65536 ? 2 : count < (1 << 18) ? 4 : 8;
+}
+
+void rans_encode(std::span<const std::uint16_t> symbols, const Frequencies& frequencies,
+                 Bytes& out) {
+  const auto lanes = static_cast<std::size_t>(rans_lanes(symbols.size()));
+  std::vector<std::uint32_t> start(frequencies.of.size(), 0);
+  for (std::size_t i = 1; i < start.size(); ++i) start[i] = start[i - 1] + frequencies.of[i - 1];
+  std::vector<std::uint16_t> words;
+  std::array<std::uint32_t, 8> states;
+  states.fill(kLowest);
+  for (std::size_t i = symbols.size(); i-- > 0;) {
+    std::uint32_t& x = states[i % lanes];
+    const std::uint32_t frequency = frequencies.of[symbols[i]];
+    if (x >= (static_cast<std::uint64_t>(frequency) << (32 - frequencies.bits))) {
+      words.push_back(static_cast<std::uint16_t>(x));
+      x >>= 16;
+    }
+    x = (x / frequency << frequencies.bits) + start[symbols[i]] + x % frequency;
+  }
+  ByteWriter writer(out);
+  for (std::size_t lane = 0; lane < lanes; ++lane) writer.put(states[lane]);
+  std::reverse(words.begin(), words.end());
+  writer.bytes(std::as_bytes(std::span(words)));
+}
+
+void rans_decode(std::span<const std::byte> bytes, const Frequencies& frequencies,
+                 std::span<const std::int32_t> meaning, std::span<std::int32_t> values) {
+  if (values.empty()) return;
+  const int lanes = rans_lanes(values.size());
+  ByteReader reader(bytes);
+  std::array<std::uint32_t, 8> states{};
+  for (int lane = 0; lane < lanes; ++lane) {
+    states[static_cast<std::size_t>(lane)] = reader.take<std::uint32_t>();
+  }
+  const std::vector<Cell> cells = cells_of(frequencies, meaning);
+  const std::span<const std::byte> words = reader.rest();
+  const std::byte* in = words.data();
+  const std::byte* end = in + words.size();
+  const auto run = lanes == 1   ? decode_run<1>
+                   : lanes == 2 ? decode_run<2>
+                   : lanes == 4 ? decode_run<4>
+                                : decode_run<8>;
+  std::size_t i = run(states.data(), in, end, cells.data(), frequencies.bits, values);
+  const std::uint32_t mask = (1U << frequencies.bits) - 1;
+  for (; i < values.size(); ++i) {
+    std::uint32_t& x = states[i % static_cast<std::size_t>(lanes)];
+    const Cell cell = cells[x & mask];
+    values[i] = cell.value;
+    x = cell.frequency * (x >> frequencies.bits) + cell.bias;
+    if (x >= kLowest) continue;
+    if (end - in < 2) fail("its coded values end early");
+    std::uint16_t word;
+    std::memcpy(&word, in, 2);
+    in += 2;
+    x = (x << 16) | word;
+  }
+  for (int lane = 0; lane < lanes; ++lane) {
+    if (in != end || states[static_cast<std::size_t>(lane)] != kLowest) {
+      fail("its coded values do not end where they should");
+    }
+  }
+}
+
+}  // namespace syncopate::codec

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "codec/bytes.h"
+
+// Range asymmetric numeral systems: 32-bit states, renormalized by 16 bits, several of them taking
+// turns so that their latencies overlap.
+
+namespace syncopate::codec {
+
+/// Frequencies of symbols in units of 2^-bits; they sum to one, every symbol that occurs has some.
+struct Frequencies {
+  int bits = 12;
+  std::vector<std::uint32_t> of;
+
+  /// The precision (7 to 14 bits) with the shortest table and data, and the best frequencies in it.
+  static Frequencies from_counts(std::span<const std::uint64_t> counts);
+  void write(ByteWriter& writer) const;
+  /// InputError when they do not sum to one or there are over `symbols`.
+  static Frequencies read(ByteReader& reader, std::uint32_t symbols);
+};
+
+/// States that take turns on `count` symbols: more for more, as each costs two bytes.
+int rans_lanes(std::size_t count);
+
+/// Codes symbols; the decoder gives them back in this order.
+void rans_encode(std::span<const std::uint16_t> symbols, const Frequencies& frequencies,
+                 Bytes& out);
+/// Decodes values.size() symbols as `meaning[symbol]`. InputError when the bytes end early or do
+/// not end where they should.
+void rans_decode(std::span<const std::byte> bytes, const Frequencies& frequencies,
+                 std::span<const std::int32_t> meaning, std::span<std::int32_t> values);
+
+}  // namespace syncopate::codec
