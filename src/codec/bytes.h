@@ -101,6 +101,7 @@ class BitWriter {
   BitWriter& operator=(const BitWriter&) = delete;
 
   void put(std::uint32_t value, int bits) {
+    total_ += bits;
     pending_ |= static_cast<std::uint64_t>(value) << held_;
     held_ += bits;
     for (; held_ >= 8; held_ -= 8) {
@@ -108,6 +109,8 @@ class BitWriter {
       pending_ >>= 8;
     }
   }
+  /// Bits put so far.
+  std::int64_t bits() const { return total_; }
   /// Writes the last, partly filled byte.
   void finish() {
     if (held_ > 0) out_.push_back(static_cast<std::byte>(pending_));
@@ -119,6 +122,7 @@ class BitWriter {
   Bytes& out_;
   std::uint64_t pending_ = 0;
   int held_ = 0;
+  std::int64_t total_ = 0;
 };
 
 /// Reads what BitWriter wrote; InputError past the end.
