@@ -37,23 +37,6 @@ class Descriptor {
   int fd_;
 };
 
-/// Writes everything and flushes it to disk; returns the error number, 0 when it went well.
-int write_all(int fd, std::span<const std::span<const std::byte>> parts) {
-  for (std::span<const std::byte> contents : parts) {
-    while (!contents.empty()) {
-      const ssize_t written = ::write(fd, contents.data(), contents.size());
-      if (written < 0) {
-        if (errno == EINTR) continue;
-        return errno;
-      }
-      contents = contents.subspan(static_cast<std::size_t>(written));
-    }
-  }
-  // Some file systems cannot flush (EINVAL); the rename is still atomic there.
-  if (::fsync(fd) != 0 && errno != EINVAL) return errno;
-  return 0;
-}
-
 /// A name beside `path` that no other writer uses.
 std::string temporary_name(const std::string& path) {
   static std::atomic<unsigned> counter{0};
@@ -90,18 +73,41 @@ void write_file_atomically(const std::string& path, std::span<const std::byte> c
   write_parts_atomically(path, std::span(&contents, 1));
 }
 
+AtomicFile::AtomicFile(std::string path)
+    : path_(std::move(path)), temporary_(temporary_name(path_)) {
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail("cannot write '{}': {}", path_, reason(errno));
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("cannot write '{}': {}", path_, reason(errno));
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+void AtomicFile::commit() {
+  // Some file systems cannot flush (EINVAL); the rename is still atomic there.
+  int error = ::fsync(descriptor_) != 0 && errno != EINVAL ? errno : 0;
+  if (::close(descriptor_) != 0 && error == 0) error = errno;
+  descriptor_ = -1;
+  if (error == 0 && ::rename(temporary_.c_str(), path_.c_str()) != 0) error = errno;
+  if (error != 0) fail("cannot write '{}': {}", path_, reason(error));
+  temporary_.clear();
+}
+
 void write_parts_atomically(const std::string& path,
                             std::span<const std::span<const std::byte>> parts) {
-  const std::string temporary = temporary_name(path);
-  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (file.get() < 0) fail("cannot write '{}': {}", path, reason(errno));
-  int error = write_all(file.get(), parts);
-  if (const int closing = file.close(); error == 0) error = closing;
-  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0) {
-    ::unlink(temporary.c_str());
-    fail("cannot write '{}': {}", path, reason(error));
-  }
+  AtomicFile file(path);
+  for (const std::span<const std::byte> part : parts) file.write(part);
+  file.commit();
 }
 
 void write_file_atomically(const std::string& path, std::string_view contents) {

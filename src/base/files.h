@@ -17,6 +17,24 @@ std::vector<std::byte> read_file(const std::string& path, std::size_t limit = st
 void write_file_atomically(const std::string& path, std::span<const std::byte> contents);
 void write_file_atomically(const std::string& path, std::string_view contents);
 
+/// A file that appears, or replaces an older one, only when it is complete: written piece by piece
+/// to a temporary file beside it, flushed and renamed by commit(). Destroyed before that, it leaves
+/// nothing behind; killed, the older file is still whole. InputError naming the path and the
+/// system's reason.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+  void write(std::span<const std::byte> bytes);
+  void commit();
+
+ private:
+  std::string path_, temporary_;
+  int descriptor_ = -1;
+};
+
 /// The same from parts, one behind the other, for contents that would be large in one piece.
 void write_parts_atomically(const std::string& path,
                             std::span<const std::span<const std::byte>> parts);

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/checksum.h"
 #include "base/error.h"
 #include "base/files.h"
 
@@ -16,17 +17,6 @@ constexpr char kMagic[9] = "SYNCOPRG";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kHeader = 32;
 constexpr std::int64_t kMaxExtent = std::int64_t{1} << 40;
-
-/// Mixes eight bytes at a time; finds damage, does not resist an attacker.
-std::uint64_t checksum(std::span<const std::byte> bytes) {
-  std::uint64_t state = 0x9e3779b97f4a7c15ULL ^ bytes.size();
-  for (std::size_t at = 0; at < bytes.size(); at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + at, std::min<std::size_t>(8, bytes.size() - at));
-    state = std::rotl(state ^ (word * 0xbf58476d1ce4e5b9ULL), 29) * 0x94d049bb133111ebULL;
-  }
-  return state ^ (state >> 32);
-}
 
 class Writer {
  public:
@@ -188,7 +178,7 @@ void append_image(const Image& image, std::vector<std::byte>& out) {
 void seal(std::vector<std::byte>& file) {
   const std::span<const std::byte> payload = std::span(file).subspan(kHeader);
   const std::uint32_t version[2] = {kVersion, 0};
-  const std::uint64_t sizes[2] = {checksum(payload), payload.size()};
+  const std::uint64_t sizes[2] = {base::checksum(payload), payload.size()};
   std::memcpy(file.data(), kMagic, 8);
   std::memcpy(file.data() + 8, version, 8);
   std::memcpy(file.data() + 16, sizes, 16);
@@ -207,7 +197,7 @@ void check_header(std::span<const std::byte> file, std::string_view name) {
          kVersion);
   }
   const std::span<const std::byte> payload = file.subspan(kHeader);
-  if (sizes[1] != payload.size() || sizes[0] != checksum(payload)) {
+  if (sizes[1] != payload.size() || sizes[0] != base::checksum(payload)) {
     fail("'{}' is truncated or damaged (checksum): compile it again", name);
   }
 }

@@ -1,0 +1,201 @@
+#include "codec/codebook.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.h"
+
+namespace syncopate::codec {
+namespace {
+
+constexpr int kRounds = 60;
+
+/// Sorted values with sums in front of each, so that a cluster's mean costs nothing.
+struct Sorted {
+  std::vector<float> values;
+  std::vector<double> sums, squares;
+
+  explicit Sorted(std::vector<float> all) : values(std::move(all)) {
+    std::sort(values.begin(), values.end());
+    sums.assign(values.size() + 1, 0);
+    squares.assign(values.size() + 1, 0);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      sums[i + 1] = sums[i] + values[i];
+      squares[i + 1] = squares[i] + static_cast<double>(values[i]) * values[i];
+    }
+  }
+  /// First value that is nearer to `b` than to `a`.
+  std::size_t border(double a, double b) const {
+    return static_cast<std::size_t>(
+        std::upper_bound(values.begin(), values.end(), static_cast<float>((a + b) / 2)) -
+        values.begin());
+  }
+};
+
+/// Lloyd's algorithm from ascending centers; returns the error and leaves the centers.
+double lloyd(const Sorted& sorted, std::vector<double>& centers) {
+  double error = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    double now = 0;
+    bool moved = false;
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < centers.size(); ++i) {
+      const std::size_t end = i + 1 < centers.size()
+                                  ? std::max(begin, sorted.border(centers[i], centers[i + 1]))
+                                  : sorted.values.size();
+      if (end > begin) {
+        const double sum = sorted.sums[end] - sorted.sums[begin];
+        const double mean = sum / static_cast<double>(end - begin);
+        now += sorted.squares[end] - sorted.squares[begin] - sum * mean;
+        moved |= mean != centers[i];
+        centers[i] = mean;
+      }
+      begin = end;
+    }
+    error = now;
+    if (!moved) break;
+    std::sort(centers.begin(), centers.end());
+  }
+  return error;
+}
+
+/// The entries of one codebook for the non-zero values.
+std::vector<float> entries_for(std::vector<float> values, std::size_t most) {
+  const Sorted sorted(std::move(values));
+  std::vector<float> distinct = sorted.values;
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  if (distinct.size() <= most) return distinct;
+  std::vector<double> even(most), quantiles(most);
+  const double low = sorted.values.front(), high = sorted.values.back();
+  for (std::size_t i = 0; i < most; ++i) {
+    const double part = (static_cast<double>(i) + 0.5) / static_cast<double>(most);
+    even[i] = low + (high - low) * part;
+    quantiles[i] =
+        sorted.values[static_cast<std::size_t>(part * static_cast<double>(sorted.values.size()))];
+  }
+  const bool by_range = lloyd(sorted, even) <= lloyd(sorted, quantiles);
+  const std::vector<double>& chosen = by_range ? even : quantiles;
+  std::vector<float> entries(chosen.begin(), chosen.end());
+  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+  return entries;
+}
+
+/// Index of the nearest entry; of two equally near ones the smaller.
+std::int32_t nearest(const std::vector<float>& entries, float value) {
+  const auto above = std::lower_bound(entries.begin(), entries.end(), value);
+  if (above == entries.begin()) return 0;
+  auto best = above - 1;
+  if (above != entries.end() && *above - value < value - *best) best = above;
+  return static_cast<std::int32_t>(best - entries.begin());
+}
+
+std::size_t elements_per_book(const Shape& shape, std::int64_t rows_per_book) {
+  const auto all = static_cast<std::size_t>(element_count(shape));
+  if (rows_per_book <= 0 || shape.empty() || shape[0] == 0) return std::max<std::size_t>(all, 1);
+  return std::max<std::size_t>(
+      all / static_cast<std::size_t>(shape[0]) * static_cast<std::size_t>(rows_per_book), 1);
+}
+
+}  // namespace
+
+std::size_t Codebooks::book_of(std::size_t element) const {
+  return element / elements_per_book(shape, rows_per_book);
+}
+
+Codebooks cluster(const Tensor& weights, const CodebookOptions& options) {
+  if (options.bits < 1 || options.bits > 12)
+    fail("codebooks of {} bits: expected 1 to 12", options.bits);
+  const std::span<const float> values = weights.data<float>();
+  if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+    fail("weights that are not finite cannot be clustered");
+  }
+  Codebooks result{weights.shape(), options.rows_per_book, {}, {}};
+  result.assignment.resize(values.size());
+  const std::size_t step = elements_per_book(weights.shape(), options.rows_per_book);
+  for (std::size_t begin = 0; begin < values.size(); begin += step) {
+    const auto part = values.subspan(begin, std::min(step, values.size() - begin));
+    std::vector<float> nonzero;
+    std::copy_if(part.begin(), part.end(), std::back_inserter(nonzero),
+                 [](float v) { return v != 0; });
+    const bool zeros = nonzero.size() < part.size();
+    std::vector<float> entries = entries_for(std::move(nonzero), std::size_t{1} << options.bits);
+    std::vector<float> book = entries;
+    if (zeros) {
+      book.push_back(0);
+      std::sort(book.begin(), book.end());
+      book.erase(std::unique(book.begin(), book.end()), book.end());
+    }
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      // What was not zero stays connected, as far as the entries allow.
+      const float value =
+          part[i] == 0 ? 0 : entries[static_cast<std::size_t>(nearest(entries, part[i]))];
+      result.assignment[begin + i] = nearest(book, value);
+    }
+    result.books.push_back(std::move(book));
+  }
+  return result;
+}
+
+Tensor expand(const Codebooks& codebooks) {
+  Tensor tensor = Tensor::uninitialized(DType::f32, codebooks.shape);
+  const std::span<float> values = tensor.mutable_data<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] =
+        codebooks.books[codebooks.book_of(i)][static_cast<std::size_t>(codebooks.assignment[i])];
+  }
+  return tensor;
+}
+
+std::vector<std::vector<double>> entry_sums(const Codebooks& codebooks,
+                                            std::span<const float> gradient) {
+  if (gradient.size() != codebooks.assignment.size()) {
+    broken("{} gradients for {} weights", gradient.size(), codebooks.assignment.size());
+  }
+  std::vector<std::vector<double>> sums;
+  for (const auto& book : codebooks.books) sums.emplace_back(book.size(), 0.0);
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    sums[codebooks.book_of(i)][static_cast<std::size_t>(codebooks.assignment[i])] += gradient[i];
+  }
+  return sums;
+}
+
+double relative_error(std::span<const float> original, std::span<const float> changed) {
+  double error = 0, energy = 0;
+  for (std::size_t i = 0; i < original.size(); ++i) {
+    const double difference = static_cast<double>(original[i]) - changed[i];
+    error += difference * difference;
+    energy += static_cast<double>(original[i]) * original[i];
+  }
+  return energy > 0 ? error / energy : 0;
+}
+
+int bits_for_error(const Tensor& weights, CodebookOptions options, double tolerance, int most) {
+  for (options.bits = 1; options.bits < most; ++options.bits) {
+    const Tensor changed = expand(cluster(weights, options));
+    if (relative_error(weights.data<float>(), changed.data<float>()) <= tolerance) break;
+  }
+  return options.bits;
+}
+
+Uniform quantize_uniform(const Tensor& weights, int bits) {
+  if (bits < 2 || bits > 16) fail("uniform quantization to {} bits: expected 2 to 16", bits);
+  const std::span<const float> values = weights.data<float>();
+  float largest = 0;
+  for (const float value : values) {
+    if (!std::isfinite(value)) fail("weights that are not finite cannot be quantized");
+    largest = std::max(largest, std::abs(value));
+  }
+  Uniform result;
+  const auto top = static_cast<float>((1 << (bits - 1)) - 1);
+  result.scale = largest > 0 ? largest / top : 1;
+  // The smallest numbers have no scale that could be divided by.
+  if (result.scale < 1e-37F) result.scale = 1e-37F;
+  for (const float value : values) {
+    const float steps = std::nearbyint(value / result.scale);
+    result.integers.push_back(static_cast<std::int32_t>(std::clamp(steps, -top, top)));
+  }
+  return result;
+}
+
+}  // namespace syncopate::codec
