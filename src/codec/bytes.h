@@ -36,7 +36,11 @@ class ByteWriter {
     for (; value >= 0x80; value >>= 7) put(static_cast<std::uint8_t>(value | 0x80));
     put(static_cast<std::uint8_t>(value));
   }
-  void bytes(std::span<const std::byte> from) { out_.insert(out_.end(), from.begin(), from.end()); }
+  void bytes(std::span<const std::byte> from) {
+    const std::size_t at = out_.size();
+    out_.resize(at + from.size());
+    if (!from.empty()) std::memcpy(out_.data() + at, from.data(), from.size());
+  }
   /// Its length, then its bytes.
   void text(std::string_view words) {
     varint(words.size());

@@ -14,6 +14,7 @@ Bytes encode_integers(std::span<const std::int32_t> values, const Shape& shape, 
     if (value > kLargestInteger || value < -kLargestInteger)
       broken("integer {} is too large", value);
   }
+  if (values.empty()) return {};
   switch (mode) {
     case Mode::huffman:
       return encode_huffman(values, shape);
@@ -30,6 +31,7 @@ void decode_integers(std::span<const std::byte> bytes, const Shape& shape, Mode 
   if (static_cast<std::int64_t>(values.size()) != element_count(shape)) {
     broken("{} integers for a tensor of {}", values.size(), to_string(shape));
   }
+  if (values.empty()) return;
   switch (mode) {
     case Mode::huffman:
       return decode_huffman(bytes, shape, values);

@@ -1,0 +1,251 @@
+#include "codec/model_file.h"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <optional>
+
+#include "codec/blocks.h"
+#include "codec/sparse.h"
+#include "onnx/export.h"
+#include "onnx/import.h"
+
+namespace syncopate::codec {
+namespace {
+
+constexpr std::string_view kStructure = "network";
+/// Smaller constants stay in the structure.
+constexpr std::int64_t kFewest = 8;
+
+/// A constant that is stored by itself, and what it is in the network.
+struct Part {
+  ir::ValueId value = ir::kNoValue;
+  std::string node;
+  bool weights = false;
+  bool rows_are_inputs = false;  ///< A matrix stored [inputs][outputs].
+};
+
+bool has_weights(const ir::Op& op) {
+  return std::holds_alternative<ir::Conv>(op) || std::holds_alternative<ir::ConvTranspose>(op) ||
+         std::holds_alternative<ir::Gemm>(op) || std::holds_alternative<ir::MatMul>(op);
+}
+
+bool inputs_first(const ir::Op& op) {
+  const auto* gemm = std::get_if<ir::Gemm>(&op);
+  return std::holds_alternative<ir::MatMul>(op) || std::holds_alternative<ir::ConvTranspose>(op) ||
+         (gemm != nullptr && !gemm->trans_b);
+}
+
+/// The larger constants, in the order of the nodes that use them.
+std::vector<Part> parts_of(const ir::Graph& graph) {
+  std::vector<Part> parts;
+  std::vector<std::int64_t> found(graph.values.size(), -1);
+  for (const ir::Node& node : graph.nodes) {
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const ir::ValueId id = node.inputs[i];
+      if (id == ir::kNoValue) continue;
+      const ir::Value& value = graph.value(id);
+      if (!value.constant || value.name.empty() || value.constant->size() < kFewest) continue;
+      std::int64_t& index = found[static_cast<std::size_t>(id)];
+      if (index < 0) {
+        index = static_cast<std::int64_t>(parts.size());
+        parts.push_back({id, node.name, false, false});
+      }
+      Part& part = parts[static_cast<std::size_t>(index)];
+      if (i == 1 && has_weights(node.op) && value.dtype == DType::f32 && value.shape.size() > 1) {
+        part.node = node.name;
+        part.weights = true;
+        part.rows_are_inputs = inputs_first(node.op);
+      }
+    }
+  }
+  return parts;
+}
+
+std::string structure_of(const ir::Graph& graph, const std::vector<Part>& parts) {
+  ir::Graph skeleton = graph;
+  for (const Part& part : parts) {
+    skeleton.value(part.value).constant.reset();
+    skeleton.inputs.push_back(part.value);
+  }
+  return onnx::export_bytes(skeleton);
+}
+
+/// What one tensor became.
+struct Stored {
+  CodedTensor coded;
+  int bits = 32;  ///< Of a value before entropy coding.
+  std::int64_t tables = 0;
+  std::string form;
+};
+
+int bits_of(const CompressOptions& options, const std::string& node) {
+  const auto it = options.layer_bits.find(node);
+  return it == options.layer_bits.end() ? options.bits : it->second;
+}
+
+Stored store_codebook(const Tensor& weights, const Part& part, const CompressOptions& options) {
+  CodebookOptions how{bits_of(options, part.node), options.rows_per_book};
+  if (options.tolerance > 0) how.bits = bits_for_error(weights, how, options.tolerance, how.bits);
+  const Codebooks books = cluster(weights, how);
+  Stored stored{encode_codebooks(books, options.mode), how.bits, 0,
+                fmt::format("codebook, {} bits", how.bits)};
+  for (const auto& book : books.books) stored.tables += static_cast<std::int64_t>(book.size()) * 4;
+  if (books.books.size() > 1) stored.form += fmt::format(", {} books", books.books.size());
+  return stored;
+}
+
+/// Bits of a value of a tensor that is kept as it is.
+int kept_bits(const CodedTensor& coded, const Tensor& tensor) {
+  if (coded.form == Form::codebook) {
+    const std::size_t entries = decode_codebooks(coded).books[0].size();
+    return std::max(1, static_cast<int>(std::bit_width(entries - 1)));
+  }
+  if (coded.form != Form::scaled) return static_cast<int>(size_of(tensor.dtype())) * 8;
+  float scale = 1, largest = 0;
+  std::memcpy(&scale, coded.payload.data(), sizeof(scale));
+  for (const float value : tensor.data<float>()) largest = std::max(largest, std::abs(value));
+  return 1 +
+         static_cast<int>(std::bit_width(static_cast<std::uint32_t>(std::lround(largest / scale))));
+}
+
+Stored store(const Tensor& tensor, const Part& part, const CompressOptions& options) {
+  if (part.weights && options.quantizer == Quantizer::codebook) {
+    return store_codebook(tensor, part, options);
+  }
+  if (part.weights && options.quantizer == Quantizer::uniform) {
+    const int bits = bits_of(options, part.node);
+    return {encode_uniform(quantize_uniform(tensor, bits), tensor.shape(), options.mode), bits, 4,
+            fmt::format("uniform, {} bits", bits)};
+  }
+  const bool round = tensor.dtype() == DType::f32 && options.other_bits < 32 && !part.weights;
+  Stored stored;
+  stored.coded = encode_exact(round ? rounded(tensor, options.other_bits) : tensor, options.mode);
+  stored.bits = round ? std::min(options.other_bits, kept_bits(stored.coded, tensor))
+                      : kept_bits(stored.coded, tensor);
+  stored.form = fmt::format("{}, {} bits", name_of(stored.coded.form), stored.bits);
+  return stored;
+}
+
+/// The cheapest index for a tensor of these non-zero places, with the values it makes us store.
+struct IndexChoice {
+  std::int64_t index_bytes = 0, stored = 0;
+  std::string name = "none";
+};
+
+IndexChoice choose_index(const Tensor& tensor, bool rows_are_inputs) {
+  const std::span<const float> values = tensor.data<float>();
+  IndexChoice best;
+  best.stored = tensor.size();
+  std::vector<std::uint8_t> mask(values.size());
+  std::vector<std::int32_t> ones(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) ones[i] = mask[i] = values[i] != 0 ? 1 : 0;
+  IndexOptions options;
+  options.rows = tensor.shape().empty() ? 1 : tensor.shape()[0];
+  options.columns = options.rows == 0 ? 0 : tensor.size() / options.rows;
+  const BlockShape blocks = detect_blocks(ones, tensor.shape());
+  for (const IndexFormat format : index_formats()) {
+    options.format = format;
+    std::string name(name_of(format));
+    if (format == IndexFormat::block) {
+      if (blocks.outputs == 1 || (blocks.transposed && tensor.shape().size() != 2)) continue;
+      options.block_rows = blocks.transposed ? 1 : blocks.outputs;
+      options.block_columns = blocks.transposed ? blocks.outputs : 1;
+      name += fmt::format(" of {} {}", blocks.outputs,
+                          blocks.transposed == rows_are_inputs ? "outputs" : "inputs");
+    }
+    const SparseIndex index = encode_index(mask, options);
+    const auto bytes = static_cast<std::int64_t>(index.bytes.size());
+    const auto stored = static_cast<std::int64_t>(index.stored.size());
+    if (bytes + 4 * stored < best.index_bytes + 4 * best.stored) best = {bytes, stored, name};
+  }
+  return best;
+}
+
+StageSizes sizes_of(const Tensor& tensor, const Part& part, const Stored& stored) {
+  StageSizes sizes;
+  sizes.node = part.node;
+  sizes.weights = part.weights;
+  sizes.elements = tensor.size();
+  sizes.nonzero = tensor.size();
+  sizes.dense = tensor.size() * 4;
+  sizes.pruned = sizes.dense;
+  sizes.index_format = "none";
+  std::int64_t kept = tensor.size();
+  if (tensor.dtype() == DType::f32) {
+    const std::span<const float> values = tensor.data<float>();
+    sizes.nonzero = tensor.size() - std::count(values.begin(), values.end(), 0.0F);
+    if (part.weights) {
+      const IndexChoice index = choose_index(tensor, part.rows_are_inputs);
+      kept = index.stored;
+      sizes.index = index.index_bytes;
+      sizes.pruned = kept * 4 + index.index_bytes;
+      sizes.index_format = index.name;
+    }
+    sizes.error = relative_error(values, decode_tensor(stored.coded).data<float>());
+  }
+  sizes.quantized = (kept * stored.bits + 7) / 8 + stored.tables + sizes.index;
+  sizes.form = stored.form;
+  return sizes;
+}
+
+void check(const ir::Graph& graph, const CompressOptions& options) {
+  for (const auto& [node, bits] : options.layer_bits) {
+    const auto same = [&](const ir::Node& n) { return n.name == node; };
+    if (std::none_of(graph.nodes.begin(), graph.nodes.end(), same)) {
+      fail("there is no node '{}' whose bits could be {}", node, bits);
+    }
+  }
+}
+
+}  // namespace
+
+CompressReport write_model(const ir::Graph& graph, const CompressOptions& options,
+                           SyncWriter& writer, const CompressProgress& progress) {
+  check(graph, options);
+  const std::vector<Part> parts = parts_of(graph);
+  const std::string structure = structure_of(graph, parts);
+  CompressReport report;
+  std::uint64_t before = writer.bytes();
+  writer.add(RecordKind::structure, std::string(kStructure),
+             std::as_bytes(std::span(structure.data(), structure.size())));
+  report.structure = static_cast<std::int64_t>(writer.bytes() - before);
+  for (const Part& part : parts) {
+    const ir::Value& value = graph.value(part.value);
+    if (progress) progress(value.name, report.tensors.size(), parts.size());
+    try {
+      const Stored stored = store(*value.constant, part, options);
+      StageSizes sizes = sizes_of(*value.constant, part, stored);
+      sizes.tensor = value.name;
+      before = writer.bytes();
+      writer.add(value.name, stored.coded);
+      sizes.coded = static_cast<std::int64_t>(writer.bytes() - before);
+      report.tensors.push_back(std::move(sizes));
+    } catch (const InputError& error) {
+      fail("tensor '{}' of node '{}': {}", value.name, part.node, error.what());
+    }
+  }
+  return report;
+}
+
+ir::Graph read_model(const SyncReader& reader) {
+  const Record* structure = reader.find(RecordKind::structure, kStructure);
+  if (structure == nullptr) fail("'{}' holds no network", reader.name());
+  const Bytes bytes = reader.bytes(*structure);
+  std::vector<const Record*> records;
+  for (const Record& record : reader.records()) {
+    if (record.kind == RecordKind::tensor) records.push_back(&record);
+  }
+  std::vector<Tensor> tensors(records.size());
+  tbb::parallel_for(std::size_t{0}, records.size(),
+                    [&](std::size_t i) { tensors[i] = reader.tensor(*records[i]); });
+  onnx::ImportOptions options;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    options.constants.emplace(records[i]->name, std::move(tensors[i]));
+  }
+  return onnx::import_bytes(bytes, reader.name(), options);
+}
+
+}  // namespace syncopate::codec
