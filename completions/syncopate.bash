@@ -9,7 +9,7 @@ _syncopate_list() {  # what `syncopate list ...` prints, without blanks
 _syncopate() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local _syncopate_program=${COMP_WORDS[0]}
-  local commands="run inspect list lower compile disasm prune quantize eval tune reproduce dram"
+  local commands="run inspect list lower compile disasm prune quantize compress decompress eval tune reproduce dram"
   local model="--dim --seed" general="--help --verbose --color --threads"
   local input="--input --limit --normalize --mean --std --scale --bgr"
   local machine="--on --set --config --dram"
@@ -46,7 +46,8 @@ _syncopate() {
     --params) COMPREPLY=($(compgen -W "$(_syncopate_list --names)" -- "$current")); return ;;
     --check) COMPREPLY=($(compgen -W "full sample off" -- "$current")); return ;;
     --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
-    --bits) COMPREPLY=($(compgen -W "8 16" -- "$current")); return ;;
+    --bits) [[ $command == compress ]] || COMPREPLY=($(compgen -W "8 16" -- "$current")); return ;;
+    --mode) COMPREPLY=($(compgen -W "max fast huffman" -- "$current")); return ;;
     --method) COMPREPLY=($(compgen -W "coarse magnitude" -- "$current")); return ;;
     --criterion) COMPREPLY=($(compgen -W "average max" -- "$current")); return ;;
     --normalize) COMPREPLY=($(compgen -W "auto imagenet caffe signed unit raw" -- "$current")); return ;;
@@ -92,6 +93,8 @@ _syncopate() {
       disasm) options+=" $model $input $machine --bits --tiles" ;;
       prune) options+=" $model --output --density --method --criterion --block --layer --keep" ;;
       quantize) options+=" $model $input --output" ;;
+      compress) options+=" $model --output --mode --bits --codebook --tolerance --rows --layer --other-bits --json" ;;
+      decompress) options+=" --output" ;;
       eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits" ;;
       tune) options+=" $model $input $machine --vary --objective --any-area --budget --journal --bits" ;;
       reproduce) options+=" --json --report --data" ;;

@@ -168,6 +168,35 @@ class Commands(Case):
         same = [a["fixed"][0]["class"] == b["float"][0]["class"] for a, b in zip(result["answers"], before["answers"])]
         self.assertGreaterEqual(sum(same), len(same) - 1)
 
+    def test_compress(self):
+        def lines(model):  # with hashes of all constants, whose order may differ
+            return sorted(self.succeeds("inspect", str(model), "--text").splitlines())
+        lossless, small, back = self.path / "a.sync", self.path / "b.sync", self.path / "b.onnx"
+        for mode in ("max", "fast", "huffman"):
+            text = self.succeeds("compress", MODEL, "-o", str(lossless), "--mode", mode)
+            self.assertIn("pruned + index", text)
+            self.assertEqual(lines(lossless), lines(MODEL), mode)
+        self.succeeds("compress", MODEL, "-o", str(small), "--codebook", "4")
+        self.assertLess(small.stat().st_size * 3, lossless.stat().st_size)
+        self.succeeds("decompress", str(small), "-o", str(back))
+        self.assertEqual(lines(back), lines(small))
+        for listed in ("network", "codebook, max"):
+            self.assertIn(listed, self.succeeds("decompress", str(small)))
+        self.succeeds("run", str(small), "--on", FIRST, "--check", "off")
+        sizes = json.loads(self.succeeds("compress", MODEL, "--bits", "6", "--json", "-"))
+        self.assertTrue(all(t["coded_bytes"] < t["dense_bytes"] for t in sizes["tensors"]))
+
+    def test_programs_in_containers(self):
+        file = self.path / "net.sync"
+        self.succeeds("compress", MODEL, "-o", str(file), "--bits", "8")
+        without = self.succeeds("disasm", str(file), "--on", FIRST)
+        for _ in range(2):  # the second time it is replaced
+            self.assertIn("instructions", self.succeeds("compile", str(file), "--on", FIRST, "-o", str(file)))
+        self.assertEqual(self.succeeds("decompress", str(file)).count("program"), 1)
+        self.assertEqual(self.succeeds("disasm", str(file), "--on", FIRST), without)
+        self.refuses(f"--output {file}: to store a program in a .sync file, compile a .sync file, not '{MODEL}'", "compile", MODEL,
+                     "--on", FIRST, "-o", str(file))
+
     def test_dram(self):
         self.assertIn("GB/s", self.succeeds("dram", "ddr4-2400"))
 
@@ -252,6 +281,43 @@ class Mistakes(Case):
         self.refuses("cannot write '/dev/full': No space left on device", "run", MODEL, "--on", FIRST, "--check", "off", "--json",
                      "/dev/full")
         self.assertTrue(stat.S_ISCHR(os.stat("/dev/full").st_mode), "a device must not be replaced")
+
+    def test_damaged_containers(self):
+        file = self.path / "net.sync"
+        self.assertEqual(run("compress", MODEL, "-o", str(file), "--codebook", "3").returncode, 0)
+        whole = file.read_bytes()
+        for size in (0, 7, 12, 100, len(whole) // 2, len(whole) - 1):
+            file.write_bytes(whole[:size])
+            for command in (("inspect",), ("decompress",), ("run", "--on", FIRST)):
+                result = run(*command, str(file))
+                self.assertEqual((result.returncode, result.stdout, result.stderr.count("\n")), (2, "", 1), result.stderr)
+                self.assertIn("net.sync", result.stderr)
+        for at in range(0, len(whole), max(1, len(whole) // 40)):
+            file.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1:])
+            result = run("decompress", str(file), "-o", str(self.path / "x.onnx"))
+            self.assertEqual((result.returncode, result.stderr.count("\n")), (2, 1), f"{at}: {result.stderr}")
+        self.assertEqual([p.name for p in self.path.iterdir()], ["net.sync"])
+
+    def test_compress_mistakes(self):
+        self.refuses("--mode: best not in {max,fast,huffman} (see `syncopate compress --help`)", "compress", MODEL, "--mode", "best")
+        self.refuses("--layer conv9=3: bits need --bits or --codebook", "compress", MODEL, "--layer", "conv9=3")
+        self.refuses("there is no node 'conv9' whose bits could be 3", "compress", MODEL, "--bits", "4", "--layer", "conv9=3")
+        self.refuses(f"'{MODEL}' is no .sync file (make one with `syncopate compress`)", "decompress", MODEL)
+        old = self.path / "old.sync"
+        old.write_text("old")
+        self.assertEqual(run("compress", MODEL, "-o", str(old), "--bits", "4", "--layer", "conv9=3").returncode, 2)
+        self.assertEqual((old.read_text(), len(list(self.path.iterdir()))), ("old", 1))
+        self.refuses("cannot write '/dev/full': No space left on device", "compress", MODEL, "-o", "/dev/full")
+
+    def test_a_kill_leaves_the_old_container(self):
+        old = self.path / "old.sync"
+        old.write_text("old")
+        for delay in (0.05, 0.2, 0.4):
+            process = subprocess.Popen([PROGRAM, "compress", "zoo:resnet50", "-o", str(old)], stdout=subprocess.DEVNULL, env=PLAIN)
+            time.sleep(delay)
+            process.kill()
+            process.wait()
+            self.assertEqual(old.read_text(), "old")
 
     def test_a_failed_run_leaves_old_results_alone(self):
         old = self.path / "r.json"

@@ -15,6 +15,8 @@ void compile_command(const CompileArguments& arguments, Console& console);
 void disasm_command(const DisasmArguments& arguments, Console& console);
 void prune_command(const PruneArguments& arguments, Console& console);
 void quantize_command(const QuantizeArguments& arguments, Console& console);
+void compress_command(const CompressArguments& arguments, Console& console);
+void decompress_command(const DecompressArguments& arguments, Console& console);
 void eval_command(const EvalArguments& arguments, Console& console);
 void tune_command(const TuneArguments& arguments, Console& console);
 void reproduce_command(const ReproduceArguments& arguments, Console& console);

@@ -106,6 +106,24 @@ struct QuantizeArguments {
   std::string output;
 };
 
+struct CompressArguments {
+  ModelArguments model;
+  std::string output;
+  std::string mode = "max";
+  int bits = 0;      ///< Uniform integers; 0: not.
+  int codebook = 0;  ///< Bits of codebook indices; 0: not.
+  double tolerance = 0;
+  std::int64_t rows = 0;
+  std::vector<std::string> layer_bits;  ///< "node=bits".
+  int other_bits = 0;                   ///< 0: 16 with quantization, 32 without.
+  std::string json;
+};
+
+struct DecompressArguments {
+  std::string path;
+  std::string output;
+};
+
 struct EvalArguments {
   ModelArguments model;
   InputArguments normalization;  ///< Of its fields only those of normalization and `limit`.

@@ -17,14 +17,14 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Devices and pipes: to be written to, never replaced.
-bool is_special(const std::string& path) {
+bool names_special(const std::string& path) {
   struct stat info{};
   return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
 }
 
 /// Why `path` could not be written, or "".
 std::string obstacle(const std::string& path) {
-  if (is_special(path)) {
+  if (names_special(path)) {
     return ::access(path.c_str(), W_OK) == 0 ? "" : std::strerror(errno);
   }
   std::error_code error;
@@ -68,10 +68,12 @@ Output::Output(std::string option, std::string path)
   if (!why.empty()) fail("{}: cannot write '{}': {}", option_, path_, why);
 }
 
+bool Output::is_special() const { return is_stdout() || names_special(path_); }
+
 void Output::write(std::string_view contents, Console& console) const {
   if (is_stdout()) {
     console.print(contents);
-  } else if (is_special(path_)) {
+  } else if (names_special(path_)) {
     write_special(path_, contents);
   } else {
     base::write_file_atomically(path_, contents);

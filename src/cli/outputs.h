@@ -17,6 +17,8 @@ class Output {
 
   bool wanted() const { return !path_.empty(); }
   bool is_stdout() const { return path_ == "-"; }
+  /// Standard output, a device or a pipe: cannot be replaced in one step.
+  bool is_special() const;
   const std::string& path() const { return path_; }
   /// Replaces the file in one step; nothing is left behind when it fails. Devices and pipes, which
   /// cannot be replaced, are written straight.

@@ -25,6 +25,8 @@ struct Arguments {
   DisasmArguments disasm;
   PruneArguments prune;
   QuantizeArguments quantize;
+  CompressArguments compress;
+  DecompressArguments decompress;
   TuneArguments tune;
   ReproduceArguments reproduce;
   DramArguments dram;
@@ -49,7 +51,7 @@ std::string examples(std::string_view text) {
 }
 
 void add_model(App& app, ModelArguments& model) {
-  app.add_option("MODEL", model.model, "ONNX file, or zoo:NAME for a made-up network")
+  app.add_option("MODEL", model.model, "ONNX or .sync file, or zoo:NAME for a made-up network")
       ->required()
       ->type_name("");
   app.add_option("--dim", model.dims, "Extent of a symbolic dimension, e.g. batch=1")
@@ -197,8 +199,8 @@ void add_disasm(App& root, DisasmArguments& disasm) {
   add_input(app, disasm.input);
   add_bits(app, disasm.bits, "Width of weights and activations [16]");
   app.add_flag("--tiles", disasm.tiles, "Also what each tile loads, computes and stores");
-  app.footer(
-      examples("Examples:\n  syncopate disasm net.syp\n  syncopate disasm net.onnx --on {one} --tiles"));
+  app.footer(examples(
+      "Examples:\n  syncopate disasm net.syp\n  syncopate disasm net.onnx --on {one} --tiles"));
 }
 
 void add_prune(App& root, PruneArguments& prune) {
@@ -234,6 +236,63 @@ void add_quantize(App& root, QuantizeArguments& quantize) {
       ->required()
       ->type_name("FILE.onnx");
   app.footer("Example:\n  syncopate quantize net.onnx --input pictures/ -o net_int8.onnx");
+}
+
+void add_compress(App& root, CompressArguments& compress) {
+  App& app = *root.add_subcommand("compress",
+                                  "Store a network in a .sync file, quantized and entropy-coded; "
+                                  "show its size after every stage");
+  add_model(app, compress.model);
+  app.add_option("-o,--output", compress.output, "File to write [none: sizes alone]")
+      ->type_name("FILE.sync");
+  app.add_option("--mode", compress.mode,
+                 "Entropy coder: max (smallest), fast (rANS) or huffman (the paper's) [max]")
+      ->type_name("MODE")
+      ->check(CLI::IsMember({"max", "fast", "huffman"}).description(""));
+  auto* bits = app.add_option("--bits", compress.bits,
+                              "Quantize weights to integers of N bits and a scale (2 to 16)")
+                   ->type_name("N")
+                   ->check(CLI::Range(2, 16).description(""));
+  auto* codebook = app.add_option("--codebook", compress.codebook,
+                                  "Cluster weights into codebooks of 2^N entries (1 to 12)")
+                       ->type_name("N")
+                       ->check(CLI::Range(1, 12).description(""));
+  bits->excludes(codebook);
+  app.add_option("--tolerance", compress.tolerance,
+                 "With --codebook: the fewest bits up to N within this relative squared error")
+      ->type_name("X")
+      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->needs(codebook);
+  app.add_option("--rows", compress.rows,
+                 "With --codebook: outputs that share a codebook [all of a layer]")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30).description(""))
+      ->needs(codebook);
+  app.add_option("--layer", compress.layer_bits, "Other bits for one layer")->type_name("NODE=N");
+  app.add_option("--other-bits", compress.other_bits,
+                 "Bits kept of other floats, biases and the like (10 to 32) [16 when weights are "
+                 "quantized, else 32]")
+      ->type_name("N")
+      ->check(CLI::Range(10, 32).description(""));
+  app.add_option("--json", compress.json, "Write the sizes as JSON")->type_name("FILE");
+  app.footer(
+      "Without --bits and --codebook nothing is lost: integers and few distinct values, as pruning "
+      "and\nquantization leave them, are found by themselves. Wherever a command takes a network, "
+      "it takes a .sync file.\n"
+      "Examples:\n  syncopate compress net.onnx -o net.sync --codebook 4\n"
+      "  syncopate compress net.onnx --bits 8 --mode fast\n"
+      "  syncopate compress net.onnx -o net.sync --codebook 8 --tolerance 0.001 --layer fc6=4");
+}
+
+void add_decompress(App& root, DecompressArguments& decompress) {
+  App& app =
+      *root.add_subcommand("decompress", "Turn a .sync file into ONNX, or list its contents");
+  app.add_option("FILE", decompress.path, "The .sync file")->required()->type_name("");
+  app.add_option("-o,--output", decompress.output,
+                 "Network to write [none: the contents as a table]")
+      ->type_name("FILE.onnx");
+  app.footer(
+      "Examples:\n  syncopate decompress net.sync -o net.onnx\n  syncopate decompress net.sync");
 }
 
 void add_eval(App& root, EvalArguments& eval) {
@@ -418,6 +477,8 @@ Invocation parse(int argc, const char* const* argv) {
   add_disasm(root, arguments->disasm);
   add_prune(root, arguments->prune);
   add_quantize(root, arguments->quantize);
+  add_compress(root, arguments->compress);
+  add_decompress(root, arguments->decompress);
   add_eval(root, arguments->eval);
   add_tune(root, arguments->tune);
   add_reproduce(root, arguments->reproduce);
@@ -455,6 +516,8 @@ Invocation parse(int argc, const char* const* argv) {
     if (name == "disasm") disasm_command(arguments->disasm, console);
     if (name == "prune") prune_command(arguments->prune, console);
     if (name == "quantize") quantize_command(arguments->quantize, console);
+    if (name == "compress") compress_command(arguments->compress, console);
+    if (name == "decompress") decompress_command(arguments->decompress, console);
     if (name == "eval") eval_command(arguments->eval, console);
     if (name == "tune") tune_command(arguments->tune, console);
     if (name == "reproduce") reproduce_command(arguments->reproduce, console);

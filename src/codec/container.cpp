@@ -190,6 +190,10 @@ void SyncWriter::add(RecordKind kind, const std::string& name, std::span<const s
   put({kind, name, 0, {}, 0}, payload);
 }
 
+void SyncWriter::copy(const SyncReader& reader, const Record& record) {
+  put(record, reader.payload(record));
+}
+
 void SyncWriter::finish() { put({RecordKind::end, "", names_.size(), {}, 0}, {}); }
 
 SyncReader::SyncReader(const std::string& path) : name_(path), source_(open_source(path)) {

@@ -27,7 +27,7 @@
 namespace syncopate::codec {
 
 enum class RecordKind : std::uint8_t {
-  structure = 1,  ///< The network without its large constants (codec/model_file.h).
+  structure = 1,  ///< The network without its weights (codec/model_file.h).
   tensor = 2,
   program = 3,  ///< A compiled program, as sim/program_file writes it.
   note = 4,     ///< UTF-8 text about the file, e.g. where it came from.
@@ -43,6 +43,8 @@ struct Record {
   std::uint64_t at = 0;  ///< Where the payload begins.
 };
 
+class SyncReader;
+
 /// Writes a container piece by piece; holds one record at a time.
 class SyncWriter {
  public:
@@ -53,6 +55,8 @@ class SyncWriter {
   void add(const std::string& name, const CodedTensor& tensor);
   /// Bytes of any other kind: coded by context mixing when that is shorter.
   void add(RecordKind kind, const std::string& name, std::span<const std::byte> bytes);
+  /// A record of another container, as it is.
+  void copy(const SyncReader& reader, const Record& record);
   /// Writes the end. Without it a file is truncated.
   void finish();
   /// Bytes written so far.
@@ -96,12 +100,13 @@ class SyncReader {
   Tensor tensor(const Record& record) const;
   /// Bytes of another kind, decoded.
   Bytes bytes(const Record& record) const;
+  /// A record's payload as it is in the file, checked.
+  Bytes payload(const Record& record) const;
   const std::string& name() const { return name_; }
   std::uint64_t file_bytes() const { return source_->size(); }
 
  private:
   void open();
-  Bytes payload(const Record& record) const;
   [[noreturn]] void refuse(std::string_view where, std::string_view why) const;
 
   std::string name_;

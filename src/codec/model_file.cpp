@@ -16,8 +16,9 @@ namespace syncopate::codec {
 namespace {
 
 constexpr std::string_view kStructure = "network";
-/// Smaller constants stay in the structure.
-constexpr std::int64_t kFewest = 8;
+/// Constants with fewer elements, unless they are weights, stay in the structure: a record's head
+/// would be as large as they are.
+constexpr std::int64_t kFewest = 1024;
 
 /// A constant that is stored by itself, and what it is in the network.
 struct Part {
@@ -25,6 +26,7 @@ struct Part {
   std::string node;
   bool weights = false;
   bool rows_are_inputs = false;  ///< A matrix stored [inputs][outputs].
+  bool exact = false;            ///< Scales of quantized values: never rounded.
 };
 
 bool has_weights(const ir::Op& op) {
@@ -38,8 +40,15 @@ bool inputs_first(const ir::Op& op) {
          (gemm != nullptr && !gemm->trans_b);
 }
 
-/// The larger constants, in the order of the nodes that use them.
-std::vector<Part> parts_of(const ir::Graph& graph) {
+bool takes_scales(const ir::Op& op) {
+  return std::holds_alternative<ir::QuantizeLinear>(op) ||
+         std::holds_alternative<ir::DequantizeLinear>(op) ||
+         std::holds_alternative<ir::QLinearConv>(op) ||
+         std::holds_alternative<ir::QLinearMatMul>(op);
+}
+
+/// All constants, in the order of the nodes that use them.
+std::vector<Part> constants_of(const ir::Graph& graph) {
   std::vector<Part> parts;
   std::vector<std::int64_t> found(graph.values.size(), -1);
   for (const ir::Node& node : graph.nodes) {
@@ -47,13 +56,14 @@ std::vector<Part> parts_of(const ir::Graph& graph) {
       const ir::ValueId id = node.inputs[i];
       if (id == ir::kNoValue) continue;
       const ir::Value& value = graph.value(id);
-      if (!value.constant || value.name.empty() || value.constant->size() < kFewest) continue;
+      if (!value.constant || value.name.empty()) continue;
       std::int64_t& index = found[static_cast<std::size_t>(id)];
       if (index < 0) {
         index = static_cast<std::int64_t>(parts.size());
-        parts.push_back({id, node.name, false, false});
+        parts.push_back({id, node.name, false, false, false});
       }
       Part& part = parts[static_cast<std::size_t>(index)];
+      part.exact |= takes_scales(node.op);
       if (i == 1 && has_weights(node.op) && value.dtype == DType::f32 && value.shape.size() > 1) {
         part.node = node.name;
         part.weights = true;
@@ -64,11 +74,25 @@ std::vector<Part> parts_of(const ir::Graph& graph) {
   return parts;
 }
 
-std::string structure_of(const ir::Graph& graph, const std::vector<Part>& parts) {
+bool is_separate(const ir::Graph& graph, const Part& part) {
+  return part.weights || graph.value(part.value).constant->size() >= kFewest;
+}
+
+bool is_rounded(const Tensor& tensor, const Part& part, const CompressOptions& options) {
+  return tensor.dtype() == DType::f32 && options.other_bits < 32 && !part.weights && !part.exact;
+}
+
+std::string structure_of(const ir::Graph& graph, const std::vector<Part>& constants,
+                         const CompressOptions& options) {
   ir::Graph skeleton = graph;
-  for (const Part& part : parts) {
-    skeleton.value(part.value).constant.reset();
-    skeleton.inputs.push_back(part.value);
+  for (const Part& part : constants) {
+    std::optional<Tensor>& constant = skeleton.value(part.value).constant;
+    if (is_separate(graph, part)) {
+      constant.reset();
+      skeleton.inputs.push_back(part.value);
+    } else if (is_rounded(*constant, part, options)) {
+      constant = rounded(*constant, options.other_bits);
+    }
   }
   return onnx::export_bytes(skeleton);
 }
@@ -120,7 +144,7 @@ Stored store(const Tensor& tensor, const Part& part, const CompressOptions& opti
     return {encode_uniform(quantize_uniform(tensor, bits), tensor.shape(), options.mode), bits, 4,
             fmt::format("uniform, {} bits", bits)};
   }
-  const bool round = tensor.dtype() == DType::f32 && options.other_bits < 32 && !part.weights;
+  const bool round = is_rounded(tensor, part, options);
   Stored stored;
   stored.coded = encode_exact(round ? rounded(tensor, options.other_bits) : tensor, options.mode);
   stored.bits = round ? std::min(options.other_bits, kept_bits(stored.coded, tensor))
@@ -205,9 +229,14 @@ void check(const ir::Graph& graph, const CompressOptions& options) {
 CompressReport write_model(const ir::Graph& graph, const CompressOptions& options,
                            SyncWriter& writer, const CompressProgress& progress) {
   check(graph, options);
-  const std::vector<Part> parts = parts_of(graph);
-  const std::string structure = structure_of(graph, parts);
+  std::vector<Part> parts = constants_of(graph);
+  const std::string structure = structure_of(graph, parts, options);
   CompressReport report;
+  for (const Part& part : parts) {
+    if (!is_separate(graph, part))
+      report.small_elements += graph.value(part.value).constant->size();
+  }
+  std::erase_if(parts, [&](const Part& part) { return !is_separate(graph, part); });
   std::uint64_t before = writer.bytes();
   writer.add(RecordKind::structure, std::string(kStructure),
              std::as_bytes(std::span(structure.data(), structure.size())));

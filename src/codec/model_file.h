@@ -8,8 +8,8 @@
 #include "codec/container.h"
 #include "ir/graph.h"
 
-// Whole networks in a container: the structure as ONNX without its larger constants, which are
-// tensors of their own.
+// Whole networks in a container: the structure as ONNX with its small constants (biases and the
+// like); weights and larger constants are tensors of their own.
 
 namespace syncopate::codec {
 
@@ -51,8 +51,9 @@ struct StageSizes {
 /// What a compression did.
 struct CompressReport {
   std::vector<StageSizes> tensors;
-  std::int64_t structure = 0;  ///< Bytes of the structure, with its head.
-  std::int64_t file = 0;       ///< All bytes.
+  std::int64_t structure = 0;       ///< Bytes of the structure, with its head and small constants.
+  std::int64_t small_elements = 0;  ///< Elements of constants that stayed in the structure.
+  std::int64_t file = 0;            ///< All bytes.
 };
 
 /// Called before each tensor with how many are done.

@@ -70,6 +70,11 @@ TEST(ModelFile, StagesShrink) {
     const Compressed file = compressed(
         graph, {.quantizer = quantizer, .bits = 4, .layer_bits = {{"conv1", 6}}, .other_bits = 16});
     const ir::Graph back = read_model(SyncReader(file.bytes, "small.sync"));
+    EXPECT_EQ(file.report.small_elements, 16) << "the bias";
+    const auto bias = back.value(back.find("b1")).constant->data<float>();
+    for (std::size_t i = 0; i < bias.size(); ++i) {
+      EXPECT_NEAR(bias[i], graph.value(graph.find("b1")).constant->data<float>()[i], 0.01);
+    }
     std::int64_t stored = file.report.structure;
     for (const StageSizes& tensor : file.report.tensors) {
       stored += tensor.coded;

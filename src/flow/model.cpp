@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "codec/model_file.h"
 #include "onnx/import.h"
 #include "zoo/networks.h"
 
@@ -17,6 +18,12 @@ ir::Graph load_model(const ModelOptions& options) {
   if (options.model.starts_with(kZoo)) {
     if (!options.dims.empty()) fail("--dim: networks of the zoo have no symbolic dimensions");
     ir::Graph graph = zoo::network(options.model.substr(kZoo.size()), options.seed);
+    graph.source = options.model;
+    return graph;
+  }
+  if (codec::is_sync_file(options.model)) {
+    if (!options.dims.empty()) fail("--dim: the shapes in '{}' are fixed", options.model);
+    ir::Graph graph = codec::read_model(codec::SyncReader(options.model));
     graph.source = options.model;
     return graph;
   }
