@@ -13,7 +13,6 @@ namespace syncopate::accel::scnn {
 namespace {
 
 constexpr int kMaxBanks = 32;
-constexpr int kBits = 5;
 
 /// The vector that stands for a class: of all shifts that bring one of its values to 0, sorted, the
 /// smallest.
@@ -63,11 +62,11 @@ void Collisions::number_classes() {
   std::map<std::vector<int>, std::uint16_t> known;
   for (int count = 1; count <= kVector; ++count) {
     std::vector<std::uint16_t>& numbers = numbers_[static_cast<std::size_t>(count - 1)];
-    numbers.resize(std::size_t{1} << (kBits * (count - 1)));
+    numbers.resize(std::size_t{1} << (kDifferenceBits * (count - 1)));
     for (std::size_t code = 0; code < numbers.size(); ++code) {
       std::vector<int> values = {0};
       for (int i = 0; i + 1 < count; ++i) {
-        values.push_back(static_cast<int>(code >> (kBits * i) & (kMaxBanks - 1)));
+        values.push_back(static_cast<int>(code >> (kDifferenceBits * i) & (kMaxBanks - 1)));
       }
       if (*std::max_element(values.begin(), values.end()) >= banks_) continue;
       const auto [found, is_new] =

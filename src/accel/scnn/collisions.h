@@ -22,53 +22,31 @@ class Collisions {
   explicit Collisions(int banks);
   /// Number of classes.
   std::int64_t classes() const { return classes_; }
-  /// Class of a vector of `count` (1 to kVector) values, given as the differences of the second and
-  /// later ones to the first, mod banks, five bits each.
-  std::uint16_t of(int count, std::uint32_t differences) const {
+  /// Class of a vector of `count` (1 to kVector) values in [0, banks).
+  std::uint16_t of(const std::uint8_t* values, std::int64_t count) const {
+    std::size_t differences = 0;
+    for (std::int64_t i = 1; i < count; ++i) {
+      const int difference = values[i] - values[0];
+      const auto wrapped = static_cast<std::size_t>(difference + (difference < 0 ? banks_ : 0));
+      differences |= wrapped << (kDifferenceBits * (i - 1));
+    }
     return numbers_[static_cast<std::size_t>(count - 1)][differences];
   }
   /// Cycles of a class with every other.
   const std::uint8_t* row(std::uint16_t number) const { return cycles_.data() + number * stride_; }
 
  private:
+  static constexpr int kDifferenceBits = 5;
+
   void number_classes();
   void fill_table();
 
   int banks_;
   std::int64_t classes_ = 0, stride_ = 0;
-  std::array<std::vector<std::uint16_t>, kVector> numbers_;  ///< Per count, by differences.
-  std::vector<std::vector<int>> members_;                    ///< One vector of each class.
-  std::vector<std::uint8_t> cycles_;                         ///< [class][class], rows padded.
-};
-
-/// A vector being filled, value by value.
-class Vector {
- public:
-  /// Adds a value in [0, banks); true when the vector has `size` now.
-  bool add(std::int32_t value, std::int32_t banks, int size) {
-    if (count_ == 0) {
-      first_ = value;
-      differences_ = 0;
-    } else {
-      const std::int32_t difference = value - first_;
-      const auto wrapped =
-          static_cast<std::uint32_t>(difference < 0 ? difference + banks : difference);
-      differences_ |= wrapped << (5 * (count_ - 1));
-    }
-    return ++count_ == size;
-  }
-  bool empty() const { return count_ == 0; }
-  /// Its class; it is empty afterwards.
-  std::uint16_t take(const Collisions& collisions) {
-    const std::uint16_t number = collisions.of(count_, differences_);
-    count_ = 0;
-    return number;
-  }
-
- private:
-  std::int32_t first_ = 0;
-  std::uint32_t differences_ = 0;
-  int count_ = 0;
+  std::array<std::vector<std::uint16_t>, kVector>
+      numbers_;                            ///< Per count, by the differences to the first value.
+  std::vector<std::vector<int>> members_;  ///< One vector of each class.
+  std::vector<std::uint8_t> cycles_;       ///< [class][class], rows padded.
 };
 
 }  // namespace syncopate::accel::scnn

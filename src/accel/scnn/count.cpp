@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <vector>
 
 #include "accel/scnn/collisions.h"
@@ -19,70 +20,74 @@ using array::Act;
 using array::ceil_div;
 using array::tally;
 
-/// Vectors of many streams: each stream has room for as many vectors.
-struct Vectors {
-  std::int64_t room = 0;               ///< Of a stream.
-  std::vector<std::uint16_t> classes;  ///< [stream][vector]
-  std::vector<std::int32_t> values;    ///< Non-zeros of each stream.
-
-  void reset(std::int64_t streams, std::int64_t new_room) {
-    room = new_room;
-    classes.resize(static_cast<std::size_t>(streams * room));
-    values.assign(static_cast<std::size_t>(streams), 0);
-  }
-  std::int64_t count(std::int64_t stream, std::int64_t size) const {
-    return ceil_div(values[static_cast<std::size_t>(stream)], size);
-  }
-  const std::uint16_t* of(std::int64_t stream) const { return classes.data() + stream * room; }
-};
-
-/// Cuts streams into vectors of `size` as their values come, in any order of streams. A stream is a
-/// channel of the current phase.
-class Filler {
+/// Streams of values cut into vectors. Values come in any order of streams.
+class Vectors {
  public:
-  Filler(const Collisions& collisions, std::int64_t banks, std::int64_t size)
-      : collisions_(collisions),
-        banks_(static_cast<std::int32_t>(banks)),
-        size_(static_cast<int>(size)) {}
+  /// Memory for values, which is used again and again.
+  using Scratch = std::vector<std::uint8_t>;
 
+  /// Empty streams with room for that many values each in `scratch`, to be cut into vectors of
+  /// `size`.
+  void reset(std::int64_t streams, std::int64_t values, std::int64_t size, Scratch& scratch) {
+    size_ = size;
+    room_ = values;
+    counts_.assign(static_cast<std::size_t>(streams), 0);
+    const auto needed = static_cast<std::size_t>(streams * values);
+    if (scratch.size() < needed) scratch.resize(needed);
+    values_ = scratch.data();
+  }
   /// One value for every channel whose bit is set in [in0, in1) of `row`; `first` is the stream of
   /// channel in0, the next channel's comes `step` streams later.
-  void add(const std::uint64_t* row, std::int64_t in0, std::int64_t in1, std::int64_t value,
-           std::int64_t first, std::int64_t step, Vectors& vectors) {
-    pending_.resize(vectors.values.size());
-    const auto bank = static_cast<std::int32_t>((value % banks_ + banks_) % banks_);
+  void add(const std::uint64_t* row, std::int64_t in0, std::int64_t in1, std::uint8_t value,
+           std::int64_t first, std::int64_t step) {
     for (std::int64_t w = in0 / 64; w * 64 < in1; ++w) {
       std::uint64_t word = row[w];
       if (w * 64 < in0) word &= ~std::uint64_t{0} << (in0 % 64);
       if (in1 - w * 64 < 64) word &= (std::uint64_t{1} << (in1 - w * 64)) - 1;
       for (; word != 0; word &= word - 1) {
         const std::int64_t channel = w * 64 + std::countr_zero(word) - in0;
-        const auto stream = static_cast<std::size_t>(first + channel * step);
-        const std::int32_t place = vectors.values[stream]++;
-        if (!pending_[stream].add(bank, banks_, size_)) continue;
-        vectors.classes[stream * static_cast<std::size_t>(vectors.room) +
-                        static_cast<std::size_t>(place / size_)] =
-            pending_[stream].take(collisions_);
+        const std::int64_t stream = first + channel * step;
+        values_[stream * room_ + counts_[static_cast<std::size_t>(stream)]++] = value;
       }
     }
   }
-  /// Ends the vectors that are not full.
-  void finish(Vectors& vectors) {
-    for (std::size_t stream = 0; stream < pending_.size(); ++stream) {
-      if (pending_[stream].empty()) continue;
-      vectors.classes[stream * static_cast<std::size_t>(vectors.room) +
-                      static_cast<std::size_t>((vectors.values[stream] - 1) / size_)] =
-          pending_[stream].take(collisions_);
+  /// Finds the classes of all vectors; the scratch memory is free again.
+  void finish(const Collisions& collisions) {
+    classes_.clear();
+    begin_.clear();
+    for (std::int64_t stream = 0; stream < std::ssize(counts_); ++stream) {
+      begin_.push_back(std::ssize(classes_));
+      const std::uint8_t* values = values_ + stream * room_;
+      for (std::int64_t left = values_of(stream); left > 0; left -= size_, values += size_) {
+        classes_.push_back(collisions.of(values, std::min(left, size_)));
+      }
     }
-    pending_.clear();
+    values_ = nullptr;
+  }
+  void forget_classes() { classes_ = {}; }
+
+  std::int64_t streams() const { return std::ssize(counts_); }
+  std::int64_t values_of(std::int64_t stream) const {
+    return counts_[static_cast<std::size_t>(stream)];
+  }
+  std::int64_t vectors_of(std::int64_t stream) const { return ceil_div(values_of(stream), size_); }
+  const std::uint16_t* classes_of(std::int64_t stream) const {
+    return classes_.data() + begin_[static_cast<std::size_t>(stream)];
   }
 
  private:
-  const Collisions& collisions_;
-  std::int32_t banks_;
-  int size_;
-  std::vector<Vector> pending_;
+  std::int64_t size_ = 1;
+  std::int64_t room_ = 0;  ///< Values of a stream, at most.
+  std::uint8_t* values_ = nullptr;
+  std::vector<std::int32_t> counts_;
+  std::vector<std::int64_t> begin_;  ///< Of each stream's classes.
+  std::vector<std::uint16_t> classes_;
 };
+
+/// A sum of banks as one of them.
+std::uint8_t bank_of(std::int64_t value, std::int64_t banks) {
+  return static_cast<std::uint8_t>((value % banks + banks) % banks);
+}
 
 /// The neurons of an operand block as the PEs hold them.
 struct Neurons {
@@ -133,7 +138,8 @@ class Counter : public array::ConvCounter {
   Geometry geometry_;
   const Collisions& collisions_;
   array::Segments segments_;
-  array::LaneMasks weights_;                ///< A lane group is a segment's outputs.
+  /// A lane group is a segment's outputs; none for folded layers, which need every product.
+  std::optional<array::LaneMasks> weights_;
   std::vector<std::vector<Group>> groups_;  ///< Per segment.
   std::vector<std::int64_t> weight_rows_;   ///< Per segment: vectors that are broadcast.
 };
@@ -145,17 +151,18 @@ Counter::Counter(const Config& config, const sim::LayerData& data, const array::
       geometry_(config, layer.loops, layer.tiling),
       collisions_(Collisions::of(config.hash.banks)),
       segments_(layer.loops, layer.tiling),
-      weights_(data, layer.tiling, layer.tiling.outs),
       groups_(static_cast<std::size_t>(segments_.size())),
       weight_rows_(groups_.size(), 0) {
+  if (!geometry_.folded()) weights_.emplace(data, layer.tiling, layer.tiling.outs);
+  static_cast<void>(data.weight_bits());  // Built here, not inside the loop below.
   tbb::parallel_for(std::int64_t{0}, segments_.size(), [this](std::int64_t s) {
     const array::Segment segment = segments_.at(s);
     std::vector<Group>& groups = groups_[static_cast<std::size_t>(s)];
     groups.resize(static_cast<std::size_t>(geometry_.groups(segment.out1 - segment.out0)));
     tbb::parallel_for(std::int64_t{0}, std::ssize(groups), [&](std::int64_t g) { build(s, g); });
     for (const Group& group : groups) {
-      for (std::int64_t stream = 0; stream < std::ssize(group.vectors.values); ++stream) {
-        weight_rows_[static_cast<std::size_t>(s)] += group.vectors.count(stream, config_.weights);
+      for (std::int64_t stream = 0; stream < group.vectors.streams(); ++stream) {
+        weight_rows_[static_cast<std::size_t>(s)] += group.vectors.vectors_of(stream);
       }
     }
   });
@@ -171,10 +178,10 @@ void Counter::build(std::int64_t segment, std::int64_t number) {
   group.outputs = std::min(kc, s.out1 - out0);
   std::int64_t most = 0;
   for (std::int64_t p = 0; p < phases; ++p) most = std::max(most, std::ssize(geometry_.taps(p)));
-  group.vectors.reset(channels * phases, ceil_div(group.outputs * most, config_.weights));
+  thread_local Vectors::Scratch scratch;
+  group.vectors.reset(channels * phases, group.outputs * most, config_.weights, scratch);
   const sim::BitPlane& bits = data_.weight_bits();
   const BankHash& hash = config_.hash;
-  Filler filler(collisions_, hash.banks, config_.weights);
   for (std::int64_t phase = 0; phase < phases; ++phase) {
     const std::vector<Tap>& taps = geometry_.taps(phase);
     for_each_place(config_, group.outputs, std::ssize(taps), [&](std::int64_t out, std::int64_t t) {
@@ -183,23 +190,22 @@ void Counter::build(std::int64_t segment, std::int64_t number) {
           (s.group * loops.outs + out0 + out) * loops.kernel_size() + tap.position;
       const std::int64_t value = hash.channel * out - tap.offset[2] - hash.row * tap.offset[1] -
                                  hash.frame * tap.offset[0];
-      filler.add(bits.data.data() + row * bits.words, s.in0, s.in1, value, phase, phases,
-                 group.vectors);
+      group.vectors.add(bits.data.data() + row * bits.words, s.in0, s.in1,
+                        bank_of(value, hash.banks), phase, phases);
     });
   }
-  filler.finish(group.vectors);
+  group.vectors.finish(collisions_);
   if (!geometry_.folded()) return;
-  Vector one;
-  one.add(0, 1, kVector);
-  const std::uint8_t* cycles = collisions_.row(one.take(collisions_));
+  const std::uint8_t one = 0;
+  const std::uint8_t* cycles = collisions_.row(collisions_.of(&one, 1));
   for (std::int64_t c = 0; c < channels; ++c) {
     std::int32_t sum = 0;
-    for (std::int64_t v = 0; v < group.vectors.count(c, config_.weights); ++v) {
-      sum += cycles[group.vectors.of(c)[v]];
+    for (std::int64_t v = 0; v < group.vectors.vectors_of(c); ++v) {
+      sum += cycles[group.vectors.classes_of(c)[v]];
     }
     group.cycles.push_back(sum);
   }
-  group.vectors.classes = {};
+  group.vectors.forget_classes();
 }
 
 /// Cuts the activations of every PE into vectors.
@@ -211,9 +217,9 @@ void Counter::load_planes(const map::TileBox& box, Neurons& neurons) const {
   const Area first = geometry_.inputs(box, 0);  // No PE has more.
   std::int64_t places = 1;
   for (std::size_t d = 0; d < 3; ++d) places *= ceil_div(first[d].size(), loops.stride[d]);
-  neurons.vectors.reset(config_.pes() * channels * phases, ceil_div(places, config_.neurons));
+  thread_local Vectors::Scratch scratch;
+  neurons.vectors.reset(config_.pes() * channels * phases, places, config_.neurons, scratch);
   const BankHash& hash = config_.hash;
-  Filler filler(collisions_, hash.banks, config_.neurons);
   for (std::int64_t pe = 0; pe < config_.pes(); ++pe) {
     const Area area = geometry_.inputs(box, pe);
     for (std::int64_t t = area[0].begin; t < area[0].end; ++t) {
@@ -225,14 +231,14 @@ void Counter::load_planes(const map::TileBox& box, Neurons& neurons) const {
           neurons.present[static_cast<std::size_t>(pe)] = 1;
           const Place px = geometry_.place(2, x);
           const std::int64_t phase = geometry_.phase({pt.phase, py.phase, px.phase});
-          filler.add(bits.data.data() + (line + x) * bits.words, in0, in0 + channels,
-                     px.at + hash.row * py.at + hash.frame * pt.at, pe * channels * phases + phase,
-                     phases, neurons.vectors);
+          neurons.vectors.add(bits.data.data() + (line + x) * bits.words, in0, in0 + channels,
+                              bank_of(px.at + hash.row * py.at + hash.frame * pt.at, hash.banks),
+                              pe * channels * phases + phase, phases);
         }
       }
     }
   }
-  filler.finish(neurons.vectors);
+  neurons.vectors.finish(collisions_);
 }
 
 void Counter::load_folded(const map::TileBox& box, const array::PixelMasks& masks,
@@ -249,13 +255,10 @@ void Counter::load_folded(const map::TileBox& box, const array::PixelMasks& mask
 void Counter::load(const map::TileBox& box, const array::PixelMasks& masks,
                    Neurons& neurons) const {
   neurons.present.assign(static_cast<std::size_t>(config_.pes()), 0);
+  if (geometry_.folded()) return load_folded(box, masks, neurons);
   neurons.counts.reset(masks.words());
   neurons.counts.add(masks.rows(), masks.pixels());
-  if (geometry_.folded()) {
-    load_folded(box, masks, neurons);
-  } else {
-    load_planes(box, neurons);
-  }
+  load_planes(box, neurons);
 }
 
 /// PEs that were busy so long wait for the slowest.
@@ -297,14 +300,14 @@ void Counter::run_group(const Group& group, const Neurons& neurons, std::int64_t
       std::int64_t cycles = 0;
       for (std::int64_t phase = 0; phase < phases; ++phase) {
         const std::int64_t a = (pe * channels + c) * phases + phase, b = c * phases + phase;
-        const std::int64_t w = group.vectors.count(b, config_.weights);
+        const std::int64_t w = group.vectors.vectors_of(b);
         if (w == 0) continue;
-        const std::int64_t n = neurons.vectors.count(a, config_.neurons);
-        cycles += meet(collisions_, neurons.vectors.of(a), n, group.vectors.of(b), w);
+        const std::int64_t n = neurons.vectors.vectors_of(a);
+        cycles +=
+            meet(collisions_, neurons.vectors.classes_of(a), n, group.vectors.classes_of(b), w);
         work.neuron_vectors += n;
         work.meetings += n * w;
-        work.products += std::int64_t{neurons.vectors.values[static_cast<std::size_t>(a)]} *
-                         group.vectors.values[static_cast<std::size_t>(b)];
+        work.products += neurons.vectors.values_of(a) * group.vectors.values_of(b);
       }
       busy[static_cast<std::size_t>(pe)] = cycles;
     }
@@ -321,12 +324,12 @@ void Counter::run_folded(const Group& group, const Neurons& neurons, std::int64_
     std::fill(busy.begin(), busy.end(), 0);
     for (; at < neurons.channels.size() && neurons.channels[at] < first + kFold; ++at) {
       const std::int64_t c = neurons.channels[at];
-      const std::int64_t w = group.vectors.count(c, config_.weights);
+      const std::int64_t w = group.vectors.vectors_of(c);
       busy[static_cast<std::size_t>(geometry_.fold_owner(c))] +=
           group.cycles[static_cast<std::size_t>(c)];
       work.neuron_vectors += w > 0;
       work.meetings += w;
-      work.products += group.vectors.values[static_cast<std::size_t>(c)];
+      work.products += group.vectors.values_of(c);
     }
     wait(busy, neurons, work);
   }
@@ -346,9 +349,11 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& masks,
     }
   }
   const std::int64_t halo = box.last ? geometry_.halo(box) * (box.out1 - box.out0) : 0;
-  const std::int64_t needed = array::dot(
-      neurons.counts.all(), weights_.lane_counts(weights_.entry(box.group, box.out0, box.in0)),
-      weights_.words());
+  std::int64_t needed = work.products;
+  if (weights_) {
+    const std::int64_t entry = weights_->entry(box.group, box.out0, box.in0);
+    needed = array::dot(neurons.counts.all(), weights_->lane_counts(entry), weights_->words());
+  }
   stats.cycles += work.makespan + halo;
   stats.pairs_issued += needed;
   stats[sim::Cause::work] += needed;

@@ -188,17 +188,14 @@ TEST(Collisions, TableCountsTheFullestBank) {
   for (const std::int64_t banks : {1, 7, 16, 31, 32}) {
     const Collisions& collisions = Collisions::of(banks);
     for (int i = 0; i < 2000; ++i) {
-      std::vector<std::int64_t> values[2];
+      std::vector<std::uint8_t> values[2];
       std::uint16_t classes[2];
       for (int side = 0; side < 2; ++side) {
         const std::int64_t count = random.integer(1, kVector);
-        Vector vector;
         for (std::int64_t n = 0; n < count; ++n) {
-          values[side].push_back(random.integer(0, banks - 1));
-          vector.add(static_cast<std::int32_t>(values[side].back()),
-                     static_cast<std::int32_t>(banks), kVector);
+          values[side].push_back(static_cast<std::uint8_t>(random.integer(0, banks - 1)));
         }
-        classes[side] = vector.take(collisions);
+        classes[side] = collisions.of(values[side].data(), count);
       }
       std::vector<int> fill(static_cast<std::size_t>(banks));
       for (const std::int64_t a : values[0]) {

@@ -150,8 +150,7 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
   const auto number = static_cast<std::size_t>(segments_.number(box));
   const std::int64_t positions = (box.in1 - box.in0) * layer_.loops.kernel_size();
   const std::int64_t chunks = config_.chunks(positions);
-  thread_local Windows windows;
-  load(neurons, windows);
+  const Windows& windows = neurons.derived<Windows>([&](Windows& made) { load(neurons, made); });
   std::vector<std::int64_t> busy(static_cast<std::size_t>(config_.clusters), 0);
   const std::vector<Group>& groups = groups_[number];
   const std::int64_t loaders = std::min(pixels, config_.clusters);  // Clusters that see a group.

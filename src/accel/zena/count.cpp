@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "accel/zena/engine.h"
+#include "accel/zena/match.h"
 #include "accel/zena/schedule.h"
 #include "accel/zena/stealing.h"
 #include "array/actions.h"
@@ -85,16 +86,25 @@ const Allocation& Counter::usual(const map::TileBox& box) const {
 void Counter::count_pairs(const array::PixelMasks& neurons, const map::TileBox& box,
                           const Split& split, std::vector<std::int32_t>& pairs) const {
   const std::int64_t words = weights_.words();
-  thread_local array::BitCounter counter;
-  pairs.clear();
-  for (std::int64_t part = 0; part < split.parts; ++part) {
-    const std::int64_t first = split.pixel_begin(part);
-    counter.reset(words);
-    counter.add(neurons.rows() + first * words, split.pixel_begin(part + 1) - first);
-    for (std::int64_t out = box.out0; out < box.out1; ++out) {
-      const auto mask = weights_.lane_counts(weights_.entry(box.group, out, box.in0));
-      pairs.push_back(static_cast<std::int32_t>(array::dot(counter.all(), mask, words)));
+  const auto make = [&](TileCounts& made) {
+    made.reset(words);
+    for (std::int64_t part = 0; part < split.parts; ++part) {
+      const std::int64_t first = split.pixel_begin(part);
+      made.add(neurons.row(first), split.pixel_begin(part + 1) - first);
     }
+  };
+  // A last block of few kernels may be split in another way than the others.
+  TileCounts others;
+  const TileCounts* tiles = &neurons.derived<TileCounts>(make);
+  if (tiles->tiles() != split.parts) {
+    make(others);
+    tiles = &others;
+  }
+  const std::int64_t kernels = box.out1 - box.out0;
+  pairs.resize(static_cast<std::size_t>(split.parts * kernels));
+  for (std::int64_t k = 0; k < kernels; ++k) {
+    const auto mask = weights_.lane_counts(weights_.entry(box.group, box.out0 + k, box.in0));
+    tiles->match(mask.data(), pairs.data() + k, kernels);
   }
 }
 
