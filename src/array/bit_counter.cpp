@@ -25,14 +25,6 @@ SYNCOPATE_MULTIVERSION void match_rows(const std::uint64_t* rows, std::int64_t r
   }
 }
 
-/// Set bits of each of the word's four columns.
-inline std::uint64_t column_counts(std::uint64_t x) {
-  x -= x >> 1 & 0x5555555555555555ULL;
-  x = (x & 0x3333333333333333ULL) + (x >> 2 & 0x3333333333333333ULL);
-  x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
-  return (x + (x >> 8)) & 0x001f001f001f001fULL;
-}
-
 constexpr std::int64_t kMostRows = 4095;  ///< That four 16-bit sums of up to 16 each can hold.
 
 /// `sums` has four 16-bit sums per word.

@@ -1,9 +1,12 @@
 #include "array/neurons.h"
 
+#include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
-#include <bit>
+
+#include "array/bit_counter.h"
+#include "sim/bits.h"
 
 namespace syncopate::array {
 namespace {
@@ -63,14 +66,15 @@ void cut(const NeuronMap& map, std::int64_t batch, std::int64_t group, std::int6
   const auto& e = map.extent;
   Piece piece{batch, group, channel0, channel1, low, high};
   if (low[0] >= high[0] || low[1] >= high[1] || low[2] >= high[2]) return;
-  if (low == Extent{0, 0, 0} && high == e) {  // Whole planes: blocks follow each other.
+  const auto spans = [&](std::size_t d) { return low[d] == 0 && high[d] == e[d]; };
+  if (spans(0) && spans(1) && spans(2)) {  // Whole planes: blocks follow each other.
     piece.offset = start + channel0 * plane;
     piece.run_elements = (channel1 - channel0) * plane;
     pieces.push_back(piece);
     return;
   }
-  const bool full_rows = low[2] == 0 && high[2] == e[2];
-  const bool full_slices = full_rows && low[1] == 0 && high[1] == e[1];
+  const bool full_rows = spans(2);
+  const bool full_slices = full_rows && spans(1);
   const std::int64_t whole = (channel1 - channel0) / map.block;
   if (whole > (full_rows ? 1 : high[1] - low[1])) {
     cut_lines(map, {full_slices, full_rows}, start, whole, piece, pieces);
@@ -125,62 +129,104 @@ sim::Transfer transfer_of(const Piece& piece, sim::Stream stream, std::uint64_t 
   return transfer;
 }
 
-template <class Count>
-void Density::build(const Count& count) {
-  blocks_ = (map_.channels + map_.block - 1) / map_.block;
-  const std::int64_t height = map_.extent[1], width = map_.extent[2];
-  const std::int64_t slice = (height + 1) * (width + 1);
-  const std::int64_t slices = map_.batch * map_.groups * blocks_ * map_.extent[0];
-  sums_.assign(static_cast<std::size_t>(slices * slice), 0);
-  tbb::parallel_for(std::int64_t{0}, slices, [&](std::int64_t s) {
-    const std::int64_t t = s % map_.extent[0], block = s / map_.extent[0] % blocks_;
-    const std::int64_t group = s / map_.extent[0] / blocks_ % map_.groups;
-    const std::int64_t batch = s / map_.extent[0] / blocks_ / map_.groups;
-    const std::int64_t channel = group * map_.channels + block * map_.block;
-    const std::int64_t channels = std::min(map_.block, map_.channels - block * map_.block);
-    std::int32_t* sums = sums_.data() + s * slice;
-    for (std::int64_t y = 0; y < height; ++y) {
-      const std::int64_t row = ((batch * map_.extent[0] + t) * height + y) * width;
-      std::int32_t along = 0;
-      for (std::int64_t x = 0; x < width; ++x) {
-        along += count(row + x, channel, channels);
-        sums[(y + 1) * (width + 1) + x + 1] = sums[y * (width + 1) + x + 1] + along;
+namespace {
+
+/// Non-zeros of each block of a group's channels, given the mask of all channels.
+void count_blocks(const NeuronMap& map, std::int64_t group, const std::uint64_t* words,
+                  std::span<std::uint32_t> counts) {
+  const std::int64_t first = group * map.channels;
+  std::size_t block = 0;
+  if (map.block == kColumn && first % 64 == 0) {  // Four whole blocks at a time.
+    for (; block + 4 <= counts.size() - 1; block += 4) {
+      std::uint64_t found = column_counts(words[first / 64 + static_cast<std::int64_t>(block) / 4]);
+      for (std::size_t i = 0; i < 4; ++i, found >>= kColumn) {
+        counts[block + i] = static_cast<std::uint32_t>(found & 0xffff);
       }
+    }
+  }
+  for (; block < counts.size(); ++block) {
+    const std::int64_t begin = static_cast<std::int64_t>(block) * map.block;
+    const std::int64_t end = std::min(map.channels, begin + map.block);
+    counts[block] = static_cast<std::uint32_t>(sim::count_range(words, first + begin, first + end));
+  }
+}
+
+}  // namespace
+
+/// Sums along a line, and over blocks of channels.
+template <class Words>
+void Density::sum_line(std::int64_t line, const Words& words) {
+  const std::int64_t height = map_.extent[1], width = map_.extent[2], y = line % height;
+  const std::int64_t slice = line / height, t = slice % map_.extent[0];
+  const std::int64_t group = slice / map_.extent[0] % map_.groups;
+  const std::int64_t batch = slice / map_.extent[0] / map_.groups;
+  thread_local std::vector<std::uint32_t> counts;
+  thread_local std::vector<std::uint64_t> scratch;
+  counts.resize(static_cast<std::size_t>(blocks_));
+  scratch.resize(static_cast<std::size_t>((map_.groups * map_.channels + 63) / 64));
+  const std::int64_t first = ((batch * map_.extent[0] + t) * height + y) * width;
+  // The place to the left holds what came before.
+  std::uint32_t* to =
+      sums_.data() + ((slice * (height + 1) + y + 1) * (width + 1) + 1) * (blocks_ + 1);
+  for (std::int64_t x = 0; x < width; ++x, to += blocks_ + 1) {
+    count_blocks(map_, group, words(first + x, scratch), counts);
+    const std::uint32_t* left = to - (blocks_ + 1);
+    std::uint32_t along = 0;
+    for (std::int64_t b = 0; b < blocks_; ++b) {
+      along += counts[static_cast<std::size_t>(b)];
+      to[b + 1] = left[b + 1] + along;
+    }
+  }
+}
+
+template <class Words>
+void Density::build(const Words& words) {
+  using Range = tbb::blocked_range<std::int64_t>;
+  blocks_ = (map_.channels + map_.block - 1) / map_.block;
+  const std::int64_t slices = map_.batch * map_.groups * map_.extent[0], height = map_.extent[1];
+  const std::int64_t line = (map_.extent[2] + 1) * (blocks_ + 1);
+  sums_.assign(static_cast<std::size_t>(slices * (height + 1) * line), 0);
+  tbb::parallel_for(Range(0, slices * height, 1), [&](const Range& range) {
+    for (std::int64_t i = range.begin(); i != range.end(); ++i) sum_line(i, words);
+  });
+  tbb::parallel_for(Range(0, slices * line, 1024), [&](const Range& range) {
+    for (std::int64_t i = range.begin(); i != range.end();) {
+      const std::int64_t slice = i / line, end = std::min(range.end(), (slice + 1) * line);
+      std::uint32_t* to = sums_.data() + slice * height * line + i;
+      for (std::int64_t y = 0; y < height; ++y, to += line) {
+        for (std::int64_t j = 0; j < end - i; ++j) to[j + line] += to[j];
+      }
+      i = end;
     }
   });
 }
 
 Density::Density(const NeuronMap& map, const sim::BitPlane& bits) : map_(map) {
-  build([&](std::int64_t row, std::int64_t channel, std::int64_t channels) {
-    const std::uint64_t* words = bits.data.data() + row * bits.words + channel / 64;
-    const auto shift = static_cast<unsigned>(channel % 64);
-    std::uint64_t word = words[0] >> shift;
-    if (shift + static_cast<unsigned>(channels) > 64) word |= words[1] << (64 - shift);
-    return std::popcount(word & ((1ULL << channels) - 1));
-  });
+  build([&](std::int64_t row, std::vector<std::uint64_t>&) { return bits.row(row).data(); });
 }
 
 Density::Density(const NeuronMap& map, std::span<const std::int16_t> values) : map_(map) {
-  const std::int64_t stride = map.groups * map.channels;
-  build([&](std::int64_t row, std::int64_t channel, std::int64_t channels) {
-    const std::int16_t* at = values.data() + row * stride + channel;
-    std::int32_t found = 0;
-    for (std::int64_t i = 0; i < channels; ++i) found += at[i] != 0;
-    return found;
+  const auto channels = static_cast<std::size_t>(map.groups * map.channels);
+  build([&](std::int64_t row, std::vector<std::uint64_t>& scratch) {
+    sim::pack_nonzero(values.subspan(static_cast<std::size_t>(row) * channels, channels),
+                      scratch.data());
+    return scratch.data();
   });
 }
 
 std::int64_t Density::nonzero(const Piece& piece) const {
-  const std::int64_t width = map_.extent[2] + 1, slice = (map_.extent[1] + 1) * width;
+  const std::int64_t low = piece.channel0 / map_.block;
+  const std::int64_t high = (piece.channel1 + map_.block - 1) / map_.block;
+  const auto corner = [&](std::int64_t slice, std::int64_t y, std::int64_t x) {
+    return at(slice, y, x, high) - at(slice, y, x, low);
+  };
+  const std::int64_t first = (piece.batch * map_.groups + piece.group) * map_.extent[0];
   std::int64_t total = 0;
-  for (std::int64_t c = piece.channel0; c < piece.channel1; c += map_.block) {
-    const std::int64_t first =
-        ((piece.batch * map_.groups + piece.group) * blocks_ + c / map_.block) * map_.extent[0];
-    for (std::int64_t t = piece.low[0]; t < piece.high[0]; ++t) {
-      const std::int32_t* s = sums_.data() + (first + t) * slice;
-      total += s[piece.high[1] * width + piece.high[2]] - s[piece.low[1] * width + piece.high[2]] -
-               s[piece.high[1] * width + piece.low[2]] + s[piece.low[1] * width + piece.low[2]];
-    }
+  for (std::int64_t t = piece.low[0]; t < piece.high[0]; ++t) {
+    total += static_cast<std::uint32_t>(corner(first + t, piece.high[1], piece.high[2]) -
+                                        corner(first + t, piece.low[1], piece.high[2]) -
+                                        corner(first + t, piece.high[1], piece.low[2]) +
+                                        corner(first + t, piece.low[1], piece.low[2]));
   }
   return total;
 }

@@ -87,12 +87,20 @@ class Density {
   std::int64_t nonzero(const Piece& piece) const;
 
  private:
-  template <class Count>
-  void build(const Count& count);
+  /// `words` gives the mask of all channels of a row (batch, t, y, x), or fills and gives scratch.
+  template <class Words>
+  void build(const Words& words);
+  template <class Words>
+  void sum_line(std::int64_t line, const Words& words);
+  std::uint32_t at(std::int64_t slice, std::int64_t y, std::int64_t x, std::int64_t block) const {
+    return sums_[static_cast<std::size_t>(
+        ((slice * (map_.extent[1] + 1) + y) * (map_.extent[2] + 1) + x) * (blocks_ + 1) + block)];
+  }
 
   NeuronMap map_;
   std::int64_t blocks_ = 0;
-  std::vector<std::int32_t> sums_;  ///< [batch][group][block][T][H+1][W+1], sums over [0,y)x[0,x).
+  /// [batch][group][T][H+1][W+1][blocks+1], sums over [0,y) x [0,x) x [0,block) modulo 2^32.
+  std::vector<std::uint32_t> sums_;
 };
 
 }  // namespace syncopate::array

@@ -340,6 +340,7 @@ DecodedLayer decode_layer(const arch::InstructionSet& isa, const sim::Program& p
 namespace {
 
 constexpr std::int64_t kMostListed = 10'000'000;  ///< Tiles in a listing.
+constexpr std::size_t kMostText = std::size_t{1} << 30;
 constexpr std::string_view kStreams[] = {"neurons", "synapses", "index", "outputs"};
 
 void list_transfers(std::string_view verb, std::span<const sim::Transfer> transfers,
@@ -355,6 +356,7 @@ void list_transfers(std::string_view verb, std::span<const sim::Transfer> transf
 /// What the sequencer issues for every tile of a layer.
 void list_tiles(const TileSequence& sequence, std::string& text) {
   for (std::int64_t i = 0; i < sequence.size(); ++i) {
+    if (text.size() > kMostText) fail("program: over {} MB of tiles", kMostText >> 20);
     const sim::Tile tile = sequence.tile(i);
     const map::TileBox& b = tile.box;
     fmt::format_to(std::back_inserter(text), "#   tile {}\n", i);
