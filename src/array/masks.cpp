@@ -31,8 +31,32 @@ void pack_outputs(const sim::LayerData& data, std::int64_t group, std::int64_t o
 
 }  // namespace
 
-LaneMasks::LaneMasks(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes,
-                     const Visit& visit)
+void visit_lane_rows(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes,
+                     const std::function<void(const LaneRows&)>& visit) {
+  const map::Loops& loops = data.loops();
+  const std::int64_t lane_groups = ceil_div(loops.outs, lanes);
+  const std::int64_t in_blocks = ceil_div(loops.ins, tiling.ins);
+  static_cast<void>(data.weight_bits());  // Built here, not inside the loop below.
+  using Range = tbb::blocked_range<std::int64_t>;
+  tbb::parallel_for(Range(0, loops.groups * lane_groups * in_blocks, 16), [&](const Range& range) {
+    std::vector<std::uint64_t> rows;
+    LaneRows masks;
+    masks.words = position_words(loops, tiling);
+    for (masks.entry = range.begin(); masks.entry != range.end(); ++masks.entry) {
+      const std::int64_t in0 = masks.entry % in_blocks * tiling.ins;
+      const std::int64_t in1 = std::min(loops.ins, in0 + tiling.ins);
+      const std::int64_t out0 = masks.entry / in_blocks % lane_groups * lanes;
+      masks.lanes = std::min(lanes, loops.outs - out0);
+      masks.positions = (in1 - in0) * loops.kernel_size();
+      pack_outputs(data, masks.entry / in_blocks / lane_groups, out0, out0 + masks.lanes, in0, in1,
+                   masks.words, rows);
+      masks.rows = rows.data();
+      visit(masks);
+    }
+  });
+}
+
+LaneMasks::LaneMasks(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes)
     : loops_(data.loops()), tiling_(tiling), lanes_(lanes) {
   lane_groups_ = ceil_div(loops_.outs, lanes);
   in_blocks_ = ceil_div(loops_.ins, tiling.ins);
@@ -40,28 +64,13 @@ LaneMasks::LaneMasks(const sim::LayerData& data, const map::Tiling& tiling, std:
   words_ = position_words(loops_, tiling);
   planes_ = std::bit_width(static_cast<std::uint64_t>(lanes));
   data_.resize(static_cast<std::size_t>(entries_ * planes_ * words_));
-  static_cast<void>(data.weight_bits());  // Built here, not inside the loop below.
-  using Range = tbb::blocked_range<std::int64_t>;
-  tbb::parallel_for(Range(0, entries_, 16), [&](const Range& range) {
-    std::vector<std::uint64_t> rows;
-    BitCounter counter;
-    for (std::int64_t entry = range.begin(); entry != range.end(); ++entry) {
-      build(data, entry, visit, rows, counter);
-    }
+  visit_lane_rows(data, tiling, lanes, [&](const LaneRows& masks) {
+    thread_local BitCounter counter;
+    counter.reset(words_);
+    counter.add(masks.rows, masks.lanes);
+    std::uint64_t* to = data_.data() + masks.entry * planes_ * words_;
+    std::copy_n(counter.plane(0), counter.planes() * words_, to);
   });
-}
-
-void LaneMasks::build(const sim::LayerData& data, std::int64_t entry, const Visit& visit,
-                      std::vector<std::uint64_t>& rows, BitCounter& counter) {
-  const std::int64_t in0 = entry % in_blocks_ * tiling_.ins;
-  const std::int64_t out0 = entry / in_blocks_ % lane_groups_ * lanes_;
-  pack_outputs(data, entry / in_blocks_ / lane_groups_, out0, std::min(loops_.outs, out0 + lanes_),
-               in0, std::min(loops_.ins, in0 + tiling_.ins), words_, rows);
-  counter.reset(words_);
-  counter.add(rows.data(), static_cast<std::int64_t>(rows.size()) / words_);
-  std::uint64_t* to = data_.data() + entry * planes_ * words_;
-  std::copy_n(counter.plane(0), counter.planes() * words_, to);
-  if (visit) visit(entry, rows, words_);
 }
 
 void LaneMasks::any_lane(std::int64_t entry, std::span<std::uint64_t> out) const {

@@ -17,16 +17,23 @@
 
 namespace syncopate::array {
 
+/// Weight masks of one (group, lane group, input block) under a tiling: a row of `words` words per
+/// lane present. A lane group is the outputs that lanes work on together.
+struct LaneRows {
+  std::int64_t entry = 0;      ///< (group * lane groups + lane group) * input blocks + input block.
+  std::int64_t positions = 0;  ///< Of a step.
+  std::int64_t lanes = 0, words = 0;
+  const std::uint64_t* rows = nullptr;
+};
+/// Calls visit(rows) for all of them, concurrently.
+void visit_lane_rows(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes,
+                     const std::function<void(const LaneRows&)>& visit);
+
 /// Weight masks of a layer under a tiling, one entry per (group, lane group, input block). A lane
 /// group is the outputs that the lanes work on together.
 class LaneMasks {
  public:
-  /// `visit` sees every entry's rows, one per lane present, while they are at hand; it is called
-  /// concurrently and may be empty.
-  using Visit = std::function<void(std::int64_t entry, std::span<const std::uint64_t> rows,
-                                   std::int64_t words)>;
-  LaneMasks(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes,
-            const Visit& visit = {});
+  LaneMasks(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes);
 
   std::int64_t entries() const { return entries_; }
   std::int64_t entry(std::int64_t group, std::int64_t out0, std::int64_t in0) const {
@@ -42,9 +49,6 @@ class LaneMasks {
   void any_lane(std::int64_t entry, std::span<std::uint64_t> out) const;
 
  private:
-  void build(const sim::LayerData& data, std::int64_t entry, const Visit& visit,
-             std::vector<std::uint64_t>& rows, BitCounter& counter);
-
   map::Loops loops_;
   map::Tiling tiling_;
   std::int64_t lanes_, lane_groups_, in_blocks_, entries_, words_, planes_;
@@ -65,7 +69,7 @@ class SharedMasks {
   std::int64_t ins(std::int64_t entry) const {
     return std::min(block_, all_ins_ - entry / lane_groups_ % in_blocks_ * block_);
   }
-  /// As of LaneMasks.
+  /// Of a mask: position_words().
   std::int64_t words() const { return words_; }
   const std::uint64_t* mask(std::int64_t entry) const { return data_.data() + entry * words_; }
 
@@ -85,7 +89,7 @@ class PixelMasks {
   /// `words`: row length, at least that of the block's positions; the tail of rows is zero.
   virtual void load(const sim::LayerData& data, const map::TileBox& box, std::int64_t words);
   std::int64_t pixels() const { return pixels_; }
-  /// Row length: ArrayMachine gives that of a full input block, as LaneMasks has it.
+  /// Row length: ArrayMachine gives that of a full input block.
   std::int64_t words() const { return words_; }
   const std::uint64_t* rows() const { return rows_.data(); }
   const std::uint64_t* row(std::int64_t pixel) const { return rows_.data() + pixel * words_; }

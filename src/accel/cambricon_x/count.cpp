@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <vector>
 
@@ -28,10 +29,10 @@ struct LaneWork {
 
 /// The PEs of one (lane group, input block).
 struct GroupWork {
-  std::vector<std::int32_t> beats;  ///< One per lane of the machine; 0 for absent ones.
-  LaneWork sum;                     ///< Over lanes present; `beats` the largest.
-  std::int64_t all_beats = 0;       ///< Sum of beats.
-  std::int64_t present = 0;
+  std::array<std::int32_t, Config::lanes> beats{};  ///< 0 for absent lanes.
+  LaneWork sum;                                     ///< Over lanes present; `beats` the largest.
+  std::int64_t all_beats = 0;                       ///< Sum of beats.
+  std::int64_t present = 0, positions = 0;
   std::int64_t synapse_rows = 0;  ///< SB rows read in a step, all lanes; as many index rows.
 };
 
@@ -40,10 +41,12 @@ class Counter : public array::ConvCounter {
   Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
       : config_(config),
         layer_(layer),
-        group_(entries(data, layer)),
-        weights_(data, layer.tiling, config.lanes,
-                 [this](std::int64_t entry, std::span<const std::uint64_t> rows,
-                        std::int64_t words) { measure(entry, rows, words); }) {}
+        lane_groups_(ceil_div(data.loops().outs, config.lanes)),
+        in_blocks_(ceil_div(data.loops().ins, layer.tiling.ins)),
+        group_(static_cast<std::size_t>(data.loops().groups * lane_groups_ * in_blocks_)) {
+    array::visit_lane_rows(data, layer.tiling, config.lanes,
+                           [this](const array::LaneRows& masks) { measure(masks); });
+  }
 
   void count(const map::TileBox& box, const array::PixelMasks& neurons,
              sim::Stats& stats) const override;
@@ -51,32 +54,20 @@ class Counter : public array::ConvCounter {
   bool uses_place() const override { return false; }
 
  private:
-  std::size_t entries(const sim::LayerData& data, const array::DecodedLayer& layer) const {
-    const map::Loops& l = data.loops();
-    return static_cast<std::size_t>(l.groups * ceil_div(l.outs, config_.lanes) *
-                                    ceil_div(l.ins, layer.tiling.ins));
-  }
-  std::int64_t positions(std::int64_t entry) const;
-  void measure(std::int64_t entry, std::span<const std::uint64_t> rows, std::int64_t words);
+  void measure(const array::LaneRows& masks);
   LaneWork lane_work(std::span<const std::uint64_t> mask, std::int64_t positions) const;
   void mark_fillers(std::span<const std::uint64_t> mask, std::vector<std::uint64_t>& slots) const;
   void book_waiting(const map::TileBox& box, sim::Stats& stats) const;
   const GroupWork& group(const map::TileBox& box, std::int64_t out) const {
-    return group_[static_cast<std::size_t>(weights_.entry(box.group, out, box.in0))];
+    const std::int64_t lane_group = box.group * lane_groups_ + out / config_.lanes;
+    return group_[static_cast<std::size_t>(lane_group * in_blocks_ + box.in0 / layer_.tiling.ins)];
   }
 
   const Config& config_;
   const array::DecodedLayer& layer_;
+  std::int64_t lane_groups_, in_blocks_;
   std::vector<GroupWork> group_;
-  array::LaneMasks weights_;
 };
-
-/// Positions of a step in an entry's input block, which comes last in the entry's number.
-std::int64_t Counter::positions(std::int64_t entry) const {
-  const std::int64_t ins = layer_.loops.ins, step = layer_.tiling.ins;
-  const std::int64_t in0 = entry % ceil_div(ins, step) * step;
-  return std::min(step, ins - in0) * layer_.loops.kernel_size();
-}
 
 /// Adds the positions of fillers to a mask.
 void Counter::mark_fillers(std::span<const std::uint64_t> mask,
@@ -127,14 +118,13 @@ LaneWork Counter::lane_work(std::span<const std::uint64_t> mask, std::int64_t po
   return work;
 }
 
-void Counter::measure(std::int64_t entry, std::span<const std::uint64_t> rows, std::int64_t words) {
-  GroupWork& group = group_[static_cast<std::size_t>(entry)];
-  group.beats.assign(static_cast<std::size_t>(config_.lanes), 0);
-  group.present = static_cast<std::int64_t>(rows.size()) / words;
-  for (std::int64_t lane = 0; lane < group.present; ++lane) {
-    const LaneWork work = lane_work(
-        rows.subspan(static_cast<std::size_t>(lane * words), static_cast<std::size_t>(words)),
-        positions(entry));
+void Counter::measure(const array::LaneRows& masks) {
+  GroupWork& group = group_[static_cast<std::size_t>(masks.entry)];
+  group.positions = masks.positions;
+  group.present = masks.lanes;
+  const auto words = static_cast<std::size_t>(ceil_div(masks.positions, 64));
+  for (std::int64_t lane = 0; lane < masks.lanes; ++lane) {
+    const LaneWork work = lane_work({masks.rows + lane * masks.words, words}, masks.positions);
     group.beats[static_cast<std::size_t>(lane)] = work.beats;
     group.all_beats += work.beats;
     group.sum.pairs += work.pairs;
@@ -172,7 +162,6 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks&, sim::Stat
   const std::int64_t pixels = box.pixels(), width = config_.width;
   book_waiting(box, stats);
   for (std::int64_t out = box.out0; out < box.out1; out += config_.lanes) {
-    const std::int64_t entry = weights_.entry(box.group, out, box.in0);
     const GroupWork& work = group(box, out);
     const std::int64_t fillers = work.sum.slots - work.sum.pairs;
     stats.pairs_issued += pixels * work.sum.pairs;
@@ -181,10 +170,10 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks&, sim::Stat
     stats[sim::Cause::index] += pixels * ((work.all_beats - work.sum.issuing) * width + fillers);
     tally(stats, Act::multiply, pixels * work.sum.slots);
     tally(stats, Act::add, pixels * work.sum.slots);
-    tally(stats, Act::neuron_read, pixels * ceil_div(positions(entry), width));
+    tally(stats, Act::neuron_read, pixels * ceil_div(work.positions, width));
     tally(stats, Act::synapse_read, pixels * work.synapse_rows);
     tally(stats, Act::index_read, pixels * work.synapse_rows);
-    tally(stats, Act::select, pixels * work.present * positions(entry));
+    tally(stats, Act::select, pixels * work.present * work.positions);
     tally(stats, Act::pick, pixels * work.sum.pairs);
   }
 }
