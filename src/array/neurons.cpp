@@ -135,13 +135,14 @@ namespace {
 void count_blocks(const NeuronMap& map, std::int64_t group, const std::uint64_t* words,
                   std::span<std::uint32_t> counts) {
   const std::int64_t first = group * map.channels;
+  // Four blocks at a time; behind the last channel of all lie zeros.
+  const bool quads = map.block == kColumn && first % 64 == 0;
+  const std::size_t whole = !quads ? 0 : map.groups == 1 ? counts.size() : counts.size() - 1;
   std::size_t block = 0;
-  if (map.block == kColumn && first % 64 == 0) {  // Four whole blocks at a time.
-    for (; block + 4 <= counts.size() - 1; block += 4) {
-      std::uint64_t found = column_counts(words[first / 64 + static_cast<std::int64_t>(block) / 4]);
-      for (std::size_t i = 0; i < 4; ++i, found >>= kColumn) {
-        counts[block + i] = static_cast<std::uint32_t>(found & 0xffff);
-      }
+  for (; block + 4 <= whole || (map.groups == 1 && block < whole); block += 4) {
+    std::uint64_t found = column_counts(words[first / 64 + static_cast<std::int64_t>(block) / 4]);
+    for (std::size_t i = block; i < std::min(block + 4, whole); ++i, found >>= kColumn) {
+      counts[i] = static_cast<std::uint32_t>(found & 0xffff);
     }
   }
   for (; block < counts.size(); ++block) {

@@ -1,5 +1,6 @@
 #include "sim/bit_counter.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <numeric>
@@ -100,7 +101,11 @@ void BitCounter::add(const std::uint64_t* rows, std::int64_t count, std::int64_t
   rows_ += count;
   planes_ = std::bit_width(static_cast<std::uint64_t>(rows_));
   data_.resize(static_cast<std::size_t>(planes_ * words_), 0);
-  if (planes_ > 0) add_rows(data_.data(), planes_, words_, rows, count, pitch);
+  if (planes_ == 0) return;
+  constexpr std::int64_t kRows = 64;  // Whose lines stay in cache from one word to the next.
+  for (std::int64_t r = 0; r < count; r += kRows) {
+    add_rows(data_.data(), planes_, words_, rows + r * pitch, std::min(kRows, count - r), pitch);
+  }
 }
 
 std::int64_t dot(std::span<const std::uint64_t> a, std::span<const std::uint64_t> b,

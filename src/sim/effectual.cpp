@@ -3,9 +3,11 @@
 #include <tbb/blocked_range.h>
 #include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
+#include <tbb/parallel_reduce.h>
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <numeric>
 
 #include "sim/bit_counter.h"
@@ -85,9 +87,38 @@ void PositionCounter::add_pixels(std::int64_t group, std::int64_t position) {
   }
 }
 
+/// A single pixel under a single position: a product of a vector and a matrix.
+std::int64_t count_vector(const LayerData& data) {
+  const map::Loops& loops = data.loops();
+  const BitPlane& neurons = data.input_bits();
+  const BitPlane& weights = data.weight_bits();
+  std::vector<std::uint64_t> groups(static_cast<std::size_t>(loops.groups * weights.words), 0);
+  for (std::int64_t g = 0; g < loops.groups; ++g) {
+    append_bits(neurons.data.data(), g * loops.ins, loops.ins, groups.data() + g * weights.words,
+                0);
+  }
+  using Range = tbb::blocked_range<std::int64_t>;
+  return tbb::parallel_reduce(
+      Range(0, weights.rows, 16), std::int64_t{0},
+      [&](const Range& range, std::int64_t sum) {
+        for (std::int64_t row = range.begin(); row != range.end(); ++row) {
+          sum += count_common(weights.row(row).data(),
+                              groups.data() + row / loops.outs * weights.words, weights.words);
+        }
+        return sum;
+      },
+      std::plus<>());
+}
+
 }  // namespace
 
 std::int64_t count_effectual(const LayerData& data) {
+  const map::Loops& loops = data.loops();
+  if (loops.batch == 1 && loops.pixels() == 1 && loops.kernel_size() == 1 &&
+      loops.in == std::array<std::int64_t, 3>{1, 1, 1} &&
+      loops.pad == std::array<std::int64_t, 3>{0, 0, 0}) {
+    return count_vector(data);
+  }
   const std::int64_t kernel = data.loops().kernel_size();
   static_cast<void>(data.input_bits());  // Built here, not inside the loop below.
   static_cast<void>(data.weight_bits());
