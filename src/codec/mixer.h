@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -17,6 +18,7 @@ namespace syncopate::codec {
 inline constexpr int kLanes = 8;
 using Floats = float __attribute__((vector_size(32)));
 using Words = std::int32_t __attribute__((vector_size(32)));
+using Pairs = std::int64_t __attribute__((vector_size(32)));
 
 /// What one context knows about one decision: a probability, how often it was seen, and their
 /// evidence (log odds, less while little was seen), which is what the mixer adds up.
@@ -107,8 +109,19 @@ template <class Coder>
 [[gnu::always_inline]] inline int mix_and_code(Coder& coder, Slot* const (&slots)[kLanes],
                                                MixWeights& weights, const std::uint16_t* squash,
                                                int bit) {
-  const Floats x = {slots[0]->evidence, slots[1]->evidence, slots[2]->evidence, slots[3]->evidence,
-                    slots[4]->evidence, slots[5]->evidence, slots[6]->evidence, slots[7]->evidence};
+  // Slots are moved as 64-bit words: half the loads and stores of their two parts.
+  Pairs low, high;
+  for (int i = 0; i < 4; ++i) {
+    low[i] = std::bit_cast<std::int64_t>(*slots[i]);
+    high[i] = std::bit_cast<std::int64_t>(*slots[i + 4]);
+  }
+  Words first, second;
+  __builtin_memcpy(&first, &low, sizeof(first));
+  __builtin_memcpy(&second, &high, sizeof(second));
+  const Words evidence_bits = __builtin_shufflevector(first, second, 0, 2, 8, 10, 4, 6, 12, 14);
+  Words states = __builtin_shufflevector(first, second, 1, 3, 9, 11, 5, 7, 13, 15);
+  Floats x;
+  __builtin_memcpy(&x, &evidence_bits, sizeof(x));
   auto index = static_cast<std::int32_t>(sum_of(x * weights.weight) + Squash::kMiddle);
   index = index < 0 ? 0 : index;
   index = index > Squash::kSteps ? Squash::kSteps : index;
@@ -119,13 +132,17 @@ template <class Coder>
   bit = coder.code(probability, bit);
   const float wrong = (bit != 0 ? 1.0F - expected : -expected) * rate;
   weights.weight += x * wrong;
-  Words states;
-  for (int i = 0; i < kLanes; ++i) states[i] = static_cast<std::int32_t>(slots[i]->state);
   Floats evidence;
   learn(states, evidence, bit);
-  for (int i = 0; i < kLanes; ++i) {
-    slots[i]->evidence = evidence[i];
-    slots[i]->state = static_cast<std::uint32_t>(states[i]);
+  Words learned;
+  __builtin_memcpy(&learned, &evidence, sizeof(learned));
+  first = __builtin_shufflevector(learned, states, 0, 8, 1, 9, 4, 12, 5, 13);
+  second = __builtin_shufflevector(learned, states, 2, 10, 3, 11, 6, 14, 7, 15);
+  __builtin_memcpy(&low, &first, sizeof(low));
+  __builtin_memcpy(&high, &second, sizeof(high));
+  for (int i = 0; i < 4; ++i) {
+    *slots[i] = std::bit_cast<Slot>(std::int64_t{low[i]});
+    *slots[i + 4] = std::bit_cast<Slot>(std::int64_t{high[i]});
   }
   return bit;
 }
