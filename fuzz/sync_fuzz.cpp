@@ -1,5 +1,5 @@
-// Hostile .sync files: raw bytes, the same with every checksum made right, and payloads straight
-// into the decoders.
+// Hostile .sync files: raw bytes opened, the same with every checksum made right and all decoded,
+// and payloads straight into the decoders.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -57,7 +57,10 @@ void decode(std::span<const std::byte> bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));
-  read_all({bytes.begin(), bytes.end()});
+  try {
+    codec::SyncReader({bytes.begin(), bytes.end()}, "fuzz");
+  } catch (const InputError&) {
+  }
   read_all(codec::reseal({bytes.begin(), bytes.end()}));
   decode(bytes);
   return 0;

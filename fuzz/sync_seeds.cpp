@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
   using namespace syncopate;
   if (argc != 2) return 2;
   Random random(1);
-  Tensor weights(DType::f32, {16, 3, 3, 3});
+  Tensor weights(DType::f32, {8, 2, 3, 3});
   for (float& value : weights.mutable_data<float>()) {
     if (random.chance(0.3)) value = static_cast<float>(random.normal());
   }
@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
     const std::string note = "structure structure structure";
     writer.add(codec::RecordKind::structure, "network", std::as_bytes(std::span(note)));
     writer.add("a", codec::encode_codebooks(
-                        codec::cluster(weights, {.bits = 3, .rows_per_book = 8}), how));
+                        codec::cluster(weights, {.bits = 3, .rows_per_book = 4}), how));
     writer.add("b",
                codec::encode_uniform(codec::quantize_uniform(weights, 5), weights.shape(), how));
     writer.add("c", codec::encode_exact(weights, how));

@@ -1,7 +1,8 @@
 #include "codec/byte_coder.h"
 
+#include <algorithm>
 #include <array>
-#include <memory>
+#include <bit>
 #include <vector>
 
 #include "base/simd.h"
@@ -11,13 +12,18 @@
 namespace syncopate::codec {
 namespace {
 
-constexpr int kTableBits = 16;
+constexpr int kLeastBits = 10, kMostBits = 16;
+
+/// Tables fit what they will hold: about eight slots a byte and context.
+int table_bits(std::size_t bytes) {
+  return std::clamp(static_cast<int>(std::bit_width(bytes)) + 3, kLeastBits, kMostBits);
+}
 
 /// Eight contexts of a byte; each bit is looked up under its byte's higher bits.
 class ByteModel {
  public:
-  ByteModel() : weights_(256) {
-    for (auto& table : tables_) table.resize(std::size_t{1} << kTableBits);
+  explicit ByteModel(std::size_t bytes) : shift_(32 - table_bits(bytes)), weights_(256) {
+    for (auto& table : tables_) table.resize(std::size_t{1} << table_bits(bytes));
   }
 
   template <class Coder>
@@ -40,7 +46,7 @@ class ByteModel {
     while (node < 256) {
       Slot* slots[kLanes];
       for (int i = 0; i < kLanes; ++i) {
-        const std::uint32_t at = (bases[i] ^ (node * 0x9e3779b1U)) >> (32 - kTableBits);
+        const std::uint32_t at = (bases[i] ^ (node * 0x9e3779b1U)) >> shift_;
         slots[i] = &tables_[static_cast<std::size_t>(i)][at];
       }
       const int bit = (byte & (0x80U >> (std::bit_width(node) - 1))) != 0 ? 1 : 0;
@@ -52,6 +58,7 @@ class ByteModel {
   }
 
  private:
+  int shift_;
   std::array<std::vector<Slot>, kLanes> tables_;
   std::vector<MixWeights> weights_;
   const std::uint16_t* squash_ = squash_table().data();
@@ -78,7 +85,7 @@ SYNCOPATE_MULTIVERSION bool decode_all(ByteModel& model, std::span<const std::by
 
 Bytes encode_bytes(std::span<const std::byte> bytes) {
   Bytes coded;
-  ByteModel model;
+  ByteModel model(bytes.size());
   ArithmeticEncoder coder(coded);
   encode_all(model, coder, bytes);
   coder.finish();
@@ -87,7 +94,7 @@ Bytes encode_bytes(std::span<const std::byte> bytes) {
 
 Bytes decode_bytes(std::span<const std::byte> coded, std::size_t size) {
   Bytes bytes(size);
-  ByteModel model;
+  ByteModel model(size);
   if (!decode_all(model, coded, bytes)) fail("its coded bytes end early");
   return bytes;
 }

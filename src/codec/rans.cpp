@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint32_t kLowest = 1U << 16;  ///< Smallest state.
 constexpr int kFewestBits = 7, kMostBits = 14;
+constexpr int kMostMantissa = 4;  ///< Stands for all bits.
 
 /// Frequencies that minimize the code length for a precision, or none when it has too few units.
 std::vector<std::uint32_t> normalized(std::span<const std::uint64_t> counts, int bits) {
@@ -59,32 +60,49 @@ double data_bits(std::span<const std::uint64_t> counts, const std::vector<std::u
   return sum;
 }
 
-/// Codes the frequencies: how many bits longer or shorter each is than that of the same magnitude's
-/// other sign or of the next smaller magnitude, and what is below the highest bit.
+/// Codes the frequencies but the first, which is what the others leave: how many bits longer or
+/// shorter each is than that of the same magnitude's other sign or of the next smaller magnitude,
+/// and `mantissa` bits below its highest.
 template <class Coder>
-void code_frequencies(Coder& coder, std::vector<std::uint32_t>& of, int bits) {
+void code_frequencies(Coder& coder, std::vector<std::uint32_t>& of, int bits, int mantissa) {
   AdaptiveNumber longer;
   std::uint32_t left = 1U << bits;
-  for (std::size_t i = 0; i < of.size() && left > 0; ++i) {
+  for (std::size_t i = 1; i < of.size(); ++i) {
     const std::size_t like = i % 2 == 0 ? i - 1 : i - 2;
-    const int guess =
-        i < 2 ? bits - 2 * static_cast<int>(i) : static_cast<int>(std::bit_width(of[like]));
-    const int width = static_cast<int>(std::bit_width(of[i]));
-    const int delta = width - guess;
+    const int guess = i < 2 ? bits - 2 : static_cast<int>(std::bit_width(of[like]));
+    const int delta = static_cast<int>(std::bit_width(of[i])) - guess;
     const auto code =
         longer.code(coder, static_cast<std::uint32_t>(delta < 0 ? -2 * delta - 1 : 2 * delta));
+    if (code > 100) fail("its frequencies do not sum to one");
     const auto step = static_cast<int>(code / 2);
     const int got = code % 2 == 1 ? guess - step - 1 : guess + step;
     if (got < 0 || got > bits + 1) fail("its frequencies do not sum to one");
     std::uint32_t value = got > 0 ? 1 : 0;
     for (int bit = got - 2; bit >= 0; --bit) {
-      value = value * 2 +
-              static_cast<std::uint32_t>(coder.code(kEven, static_cast<int>((of[i] >> bit) & 1)));
+      const bool sent = got - 2 - bit < mantissa;
+      const auto own = static_cast<int>((of[i] >> bit) & 1);
+      value = value * 2 + static_cast<std::uint32_t>(sent ? coder.code(kEven, own) : 0);
     }
-    of[i] = std::min(value, left);
+    if (value > left) fail("its frequencies sum to more than one");
+    of[i] = value;
+    left -= value;
+  }
+  if (!of.empty()) of[0] = left;
+}
+
+/// Cuts frequencies to a shorter mantissa; the first takes what this frees. False when symbols that
+/// occur would have none.
+bool shorten(std::vector<std::uint32_t>& of, std::span<const std::uint64_t> counts, int bits,
+             int mantissa) {
+  std::uint32_t left = 1U << bits;
+  for (std::size_t i = 1; i < of.size(); ++i) {
+    const int drop = static_cast<int>(std::bit_width(of[i])) - 1 - mantissa;
+    if (drop > 0) of[i] = (of[i] + (1U << (drop - 1))) >> drop << drop;
+    if (of[i] > left) return false;
     left -= of[i];
   }
-  if (left != 0) fail("its frequencies do not sum to one");
+  of[0] = left;
+  return counts[0] == 0 || of[0] > 0;
 }
 
 /// One unit of the probability range: the symbol that owns it, ready for a decoding step.
@@ -141,16 +159,19 @@ Frequencies Frequencies::from_counts(std::span<const std::uint64_t> counts) {
   Frequencies best;
   double best_bits = 1e300;
   for (int bits = kFewestBits; bits <= kMostBits; ++bits) {
-    Frequencies tried{bits, normalized(counts, bits)};
-    if (tried.of.empty()) continue;
-    Bytes table;
-    ByteWriter writer(table);
-    tried.write(writer);
-    // Large tables miss the cache: precision must pay for itself.
-    const double cost =
-        (data_bits(counts, tried.of, bits) + 8.0 * static_cast<double>(table.size())) *
-        (1 + (bits > 12 ? 0.001 * (bits - 12) : 0));
-    if (cost < best_bits) {
+    const std::vector<std::uint32_t> exact = normalized(counts, bits);
+    if (exact.empty()) continue;
+    for (int mantissa = 0; mantissa <= kMostMantissa; ++mantissa) {
+      Frequencies tried{bits, mantissa == kMostMantissa ? bits : mantissa, exact};
+      if (!shorten(tried.of, counts, bits, tried.mantissa)) continue;
+      Bytes table;
+      ByteWriter writer(table);
+      tried.write(writer);
+      // Large tables miss the cache: precision must pay for itself.
+      const double cost =
+          (data_bits(counts, tried.of, bits) + 8.0 * static_cast<double>(table.size())) *
+          (1 + (bits > 12 ? 0.001 * (bits - 12) : 0));
+      if (cost >= best_bits) continue;
       best_bits = cost;
       best = std::move(tried);
     }
@@ -162,22 +183,27 @@ void Frequencies::write(ByteWriter& writer) const {
   Bytes coded;
   ArithmeticEncoder coder(coded);
   std::vector<std::uint32_t> copy = of;
-  code_frequencies(coder, copy, bits);
+  code_frequencies(coder, copy, bits, mantissa);
   coder.finish();
-  writer.varint(of.size() * 8 + static_cast<std::size_t>(bits - kFewestBits));
+  writer.put(
+      static_cast<std::uint8_t>((bits - kFewestBits) * 8 + std::min(mantissa, kMostMantissa)));
+  writer.varint(of.size());
   writer.varint(coded.size());
   writer.bytes(coded);
 }
 
 Frequencies Frequencies::read(ByteReader& reader, std::uint32_t symbols) {
   Frequencies result;
-  const std::uint64_t head = reader.varint("its number of symbols", symbols * 8 + 7);
-  result.bits = kFewestBits + static_cast<int>(head % 8);
-  if (result.bits > kMostBits)
-    fail("its frequencies have {} bits, expected at most {}", result.bits, kMostBits);
-  result.of.resize(head / 8);
+  const auto head = reader.take<std::uint8_t>();
+  result.bits = kFewestBits + head / 8;
+  result.mantissa = head % 8 == kMostMantissa ? result.bits : head % 8;
+  if (result.bits > kMostBits || head % 8 > kMostMantissa) {
+    fail("the precision of its frequencies is unknown ({})", head);
+  }
+  result.of.resize(reader.varint("its number of symbols", symbols));
+  if (result.of.empty()) fail("it has no frequencies");
   ArithmeticDecoder coder(reader.bytes(reader.varint("the size of a table", reader.left())));
-  code_frequencies(coder, result.of, result.bits);
+  code_frequencies(coder, result.of, result.bits, result.mantissa);
   return result;
 }
 

@@ -14,12 +14,13 @@ namespace syncopate::codec {
 /// Frequencies of symbols in units of 2^-bits; they sum to one, every symbol that occurs has some.
 struct Frequencies {
   int bits = 12;
+  int mantissa = 12;  ///< Bits below the highest that each has; the first symbol has what is left.
   std::vector<std::uint32_t> of;
 
-  /// The precision (7 to 14 bits) with the shortest table and data, and the best frequencies in it.
+  /// The precisions with the shortest table and data, and the best frequencies in it.
   static Frequencies from_counts(std::span<const std::uint64_t> counts);
   void write(ByteWriter& writer) const;
-  /// InputError when they do not sum to one or there are over `symbols`.
+  /// InputError when they sum to more than one or there are over `symbols`.
   static Frequencies read(ByteReader& reader, std::uint32_t symbols);
 };
 
