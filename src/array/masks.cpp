@@ -82,6 +82,31 @@ void LaneMasks::any_lane(std::int64_t entry, std::span<std::uint64_t> out) const
   }
 }
 
+OutputMasks::OutputMasks(const sim::LayerData& data, const map::Tiling& tiling)
+    : block_(tiling.ins), outs_(data.loops().outs), words_(position_words(data.loops(), tiling)) {
+  const map::Loops& loops = data.loops();
+  const std::int64_t kernel = loops.kernel_size();
+  in_blocks_ = ceil_div(loops.ins, block_);
+  const std::int64_t rows = loops.groups * in_blocks_ * outs_;
+  data_.assign(static_cast<std::size_t>(rows * words_), 0);
+  nonzeros_.resize(static_cast<std::size_t>(rows));
+  const sim::BitPlane& plane = data.weight_bits();
+  using Range = tbb::blocked_range<std::int64_t>;
+  tbb::parallel_for(Range(0, rows, 256), [&](const Range& range) {
+    for (std::int64_t r = range.begin(); r != range.end(); ++r) {
+      const std::int64_t in0 = r / outs_ % in_blocks_ * block_;
+      const std::int64_t ins = std::min(block_, loops.ins - in0);
+      const std::int64_t out = r / outs_ / in_blocks_ * outs_ + r % outs_;
+      const std::uint64_t* from = plane.data.data() + out * kernel * plane.words;
+      std::uint64_t* to = data_.data() + r * words_;
+      for (std::int64_t k = 0; k < kernel; ++k) {
+        append_bits(from + k * plane.words, in0, ins, to, k * ins);
+      }
+      nonzeros_[static_cast<std::size_t>(r)] = static_cast<std::int32_t>(count_bits(to, words_));
+    }
+  });
+}
+
 SharedMasks::SharedMasks(const sim::LayerData& data, const map::Tiling& tiling, std::int64_t lanes)
     : block_(tiling.ins), lanes_(lanes), all_ins_(data.loops().ins) {
   const map::Loops& loops = data.loops();

@@ -55,6 +55,30 @@ class LaneMasks {
   std::vector<std::uint64_t> data_;
 };
 
+/// Weight masks of single outputs under a tiling, for machines that look at every output's own.
+class OutputMasks {
+ public:
+  OutputMasks(const sim::LayerData& data, const map::Tiling& tiling);
+  /// As of LaneMasks.
+  std::int64_t words() const { return words_; }
+  /// Masks of an output of a group and of those that follow it, for the input block at in0.
+  const std::uint64_t* rows(std::int64_t group, std::int64_t out, std::int64_t in0) const {
+    return data_.data() + row(group, out, in0) * words_;
+  }
+  /// Their numbers of weights that are not zero.
+  const std::int32_t* nonzeros(std::int64_t group, std::int64_t out, std::int64_t in0) const {
+    return nonzeros_.data() + row(group, out, in0);
+  }
+
+ private:
+  std::int64_t row(std::int64_t group, std::int64_t out, std::int64_t in0) const {
+    return (group * in_blocks_ + in0 / block_) * outs_ + out;
+  }
+  std::int64_t block_, in_blocks_, outs_, words_;
+  std::vector<std::uint64_t> data_;
+  std::vector<std::int32_t> nonzeros_;
+};
+
 /// Where any output of a lane group has a weight, under a tiling: one mask per (group, lane group,
 /// input block), for machines whose lanes share an index.
 class SharedMasks {

@@ -49,7 +49,7 @@ class Counter : public array::ConvCounter {
   const Config& config_;
   const array::DecodedLayer& layer_;
   array::Segments segments_;
-  array::LaneMasks rows_;                             ///< A lane group is one filter: its mask.
+  array::OutputMasks rows_;
   std::int64_t chunk_words_, chunks_;                 ///< Of a full input block.
   std::vector<std::vector<Group>> groups_;            ///< Per segment.
   std::vector<std::vector<std::uint64_t>> arranged_;  ///< Likewise: masks as CUs hold them.
@@ -59,7 +59,7 @@ Counter::Counter(const Config& config, const sim::LayerData& data, const array::
     : config_(config),
       layer_(layer),
       segments_(layer.loops, layer.tiling),
-      rows_(data, layer.tiling, 1),
+      rows_(data, layer.tiling),
       chunk_words_(config.chunk / 64),
       chunks_(ceil_div(rows_.words(), chunk_words_)),
       groups_(static_cast<std::size_t>(segments_.size())),
@@ -71,11 +71,8 @@ Counter::Counter(const Config& config, const sim::LayerData& data, const array::
 void Counter::build(std::int64_t segment) {
   const array::Segment s = segments_.at(segment);
   const std::int64_t words = rows_.words();
-  std::vector<std::uint64_t> masks;
-  for (std::int64_t out = s.out0; out < s.out1; ++out) {
-    const auto row = rows_.lane_counts(rows_.entry(s.group, out, s.in0));
-    masks.insert(masks.end(), row.begin(), row.end());
-  }
+  const std::span<const std::uint64_t> masks(rows_.rows(s.group, s.out0, s.in0),
+                                             static_cast<std::size_t>((s.out1 - s.out0) * words));
   const Order order = balance(config_, masks, words, positions(s));
   const std::int64_t per_unit = config_.balance == Balance::none ? 1 : 2;
   const std::int64_t group_words = order.chunks() * config_.units * per_unit * chunk_words_;

@@ -28,10 +28,8 @@ class Counter : public array::ConvCounter {
  private:
   /// Weights of the kernels of a box.
   std::span<const std::int32_t> nonzero(const map::TileBox& box) const {
-    const std::int64_t in_block = box.in0 / layer_.tiling.ins;
-    const std::int64_t first = (box.group * in_blocks_ + in_block) * layer_.loops.outs + box.out0;
-    return std::span(nonzero_).subspan(static_cast<std::size_t>(first),
-                                       static_cast<std::size_t>(box.out1 - box.out0));
+    return {weights_.nonzeros(box.group, box.out0, box.in0),
+            static_cast<std::size_t>(box.out1 - box.out0)};
   }
   const Allocation& usual(const map::TileBox& box) const;
   void count_pairs(const array::PixelMasks& neurons, const map::TileBox& box, const Split& split,
@@ -39,9 +37,7 @@ class Counter : public array::ConvCounter {
 
   const Config& config_;
   const array::DecodedLayer& layer_;
-  std::int64_t in_blocks_;
-  array::LaneMasks weights_;           ///< A lane group is one kernel: its mask.
-  std::vector<std::int32_t> nonzero_;  ///< [group][input block][output]
+  array::OutputMasks weights_;
   array::Segments segments_;
   /// Kernels of every segment given to as many PEs as a full block's spatial tiles have; made on
   /// first use.
@@ -53,9 +49,7 @@ class Counter : public array::ConvCounter {
 Counter::Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
     : config_(config),
       layer_(layer),
-      in_blocks_(ceil_div(layer.loops.ins, layer.tiling.ins)),
-      weights_(data, layer.tiling, 1),
-      nonzero_(static_cast<std::size_t>(layer.loops.groups * in_blocks_ * layer.loops.outs)),
+      weights_(data, layer.tiling),
       segments_(layer.loops, layer.tiling),
       usual_(static_cast<std::size_t>(segments_.size())),
       made_(usual_.size()) {
@@ -63,16 +57,6 @@ Counter::Counter(const Config& config, const sim::LayerData& data, const array::
   const Split full =
       split(config, tiling.block[0] * tiling.block[1] * tiling.block[2], tiling.outs);
   usual_pes_ = full.pe_begin(1);
-  std::size_t at = 0;
-  for (std::int64_t group = 0; group < layer.loops.groups; ++group) {
-    for (std::int64_t block = 0; block < in_blocks_; ++block) {
-      for (std::int64_t out = 0; out < layer.loops.outs; ++out) {
-        const auto entry = weights_.entry(group, out, block * layer.tiling.ins);
-        nonzero_[at++] = static_cast<std::int32_t>(
-            array::count_bits(weights_.lane_counts(entry).data(), weights_.words()));
-      }
-    }
-  }
 }
 
 const Allocation& Counter::usual(const map::TileBox& box) const {
@@ -102,9 +86,9 @@ void Counter::count_pairs(const array::PixelMasks& neurons, const map::TileBox& 
   }
   const std::int64_t kernels = box.out1 - box.out0;
   pairs.resize(static_cast<std::size_t>(split.parts * kernels));
-  for (std::int64_t k = 0; k < kernels; ++k) {
-    const auto mask = weights_.lane_counts(weights_.entry(box.group, box.out0 + k, box.in0));
-    tiles->match(mask.data(), pairs.data() + k, kernels);
+  const std::uint64_t* masks = weights_.rows(box.group, box.out0, box.in0);
+  for (std::int64_t k = 0; k < kernels; ++k, masks += words) {
+    tiles->match(masks, pairs.data() + k, kernels);
   }
 }
 
