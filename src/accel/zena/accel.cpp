@@ -23,7 +23,9 @@ sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
     return std::make_unique<array::BitmapFormat>(std::move(weights), kOutputGrain);
   };
   traits.neurons = neuron_format();
-  traits.grain = [](std::size_t, const map::Loops&) { return map::Grain{kOutputGrain}; };
+  traits.grain = [](std::size_t, const map::Loops& loops) {
+    return map::Grain{kOutputGrain, loops.pixels() == 1 ? kFlatInputGrain : kInputGrain};
+  };
   return array::compile_array(chain, spec, traits);
 }
 

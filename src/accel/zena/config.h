@@ -17,6 +17,9 @@ inline constexpr std::size_t kOperandRead = array::kFirstOwnAct;
 /// Outputs that blocks of the tiling are multiples of: enough kernels for every PE of a group to
 /// have several [assumed].
 inline constexpr std::int64_t kOutputGrain = 64;
+/// Likewise for inputs. Layers of one pixel would otherwise be cut into many tiles of short kernels
+/// [assumed].
+inline constexpr std::int64_t kInputGrain = 16, kFlatInputGrain = 128;
 
 /// Whose kernels an idle PE takes.
 enum class Steal : std::uint8_t {
