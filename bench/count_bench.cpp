@@ -3,7 +3,7 @@
 // counting while the tiles are played against memory. Before anything is timed, tiles of every
 // layer are replayed in the clocked engine and compared.
 //
-//   count_bench [--cpu] [--rounds N] [--on MACHINE] [network...]
+//   count_bench [--cpu] [--rounds N] [--on MACHINE [--set KEY=VALUE]...] [network...]
 //
 // Default: vgg16 resnet50, pruned to a fifth of their weights in blocks. --cpu measures processor
 // time, for machines that are busy otherwise.
@@ -38,6 +38,7 @@ using namespace syncopate;
 bool processor_time = false;
 int rounds = 1;  ///< Repetitions of what can be repeated; the best one counts.
 std::string only_machine;
+std::vector<std::string> settings;  ///< Of that machine.
 
 /// Seconds since some moment: wall clock, or half the processor time of all threads.
 double now() {
@@ -128,7 +129,7 @@ int bench(const std::string& name) {
     if (!only_machine.empty() && only_machine != accelerator->name) continue;
     Run& run = runs.emplace_back();
     run.accelerator = accelerator;
-    run.spec = accelerator->spec({});
+    run.spec = accelerator->spec(Params::from_words(settings));
     run.machine = accelerator->machine(run.spec);
     run.compile =
         best_of(rounds, [&] { run.program = accelerator->compile(network.chain, run.spec); });
@@ -171,6 +172,8 @@ int main(int argc, char** argv) {
       rounds = std::max(1, std::atoi(argv[++i]));
     } else if (word == "--on" && i + 1 < argc) {
       only_machine = argv[++i];
+    } else if (word == "--set" && i + 1 < argc) {
+      settings.emplace_back(argv[++i]);
     } else {
       names.push_back(word);
     }

@@ -14,6 +14,23 @@
 namespace syncopate::accel::flexflow {
 namespace {
 
+/// Groups of Tn inputs that a tile has at least. Outputs wait for each other less often when each
+/// has more pairs, so tiles should have whole passes, but no more than half of the kernel buffer
+/// holds for Tm outputs, and half of a tile's neurons for some windows side by side [assumed].
+std::int64_t tile_groups(const map::Loops& loops, const LayerSetup& setup, const arch::Spec& spec) {
+  constexpr std::int64_t kWindows = 4;  ///< In each direction.
+  const Factors& f = setup.factors;
+  const std::int64_t synapses = f.out.maps * f.in.maps * loops.kernel_size();
+  std::int64_t neurons = f.in.maps * loops.kernel[0];
+  for (std::size_t d = 1; d < 3; ++d) {
+    neurons *= std::min(loops.in[d], (kWindows - 1) * loops.stride[d] +
+                                         (loops.kernel[d] - 1) * loops.dilation[d] + 1);
+  }
+  const std::int64_t fit = std::min(spec.buffer_bytes("SB") / 2 / array::kNeuronBytes / synapses,
+                                    spec.buffer_bytes("NBin") / 4 / array::kNeuronBytes / neurons);
+  return std::clamp<std::int64_t>(fit, 1, setup.pass_groups);
+}
+
 /// Whether the smallest tile of every convolution fits when it has whole blocks of `block`
 /// channels: dense weights, the inputs of one step.
 bool fits(const gconv::Chain& chain, const arch::Spec& spec,
@@ -23,7 +40,8 @@ bool fits(const gconv::Chain& chain, const arch::Spec& spec,
     if (l.kind != map::WorkKind::conv) continue;
     const Factors& f = programs[i].setup.factors;
     const std::int64_t outs = std::min(l.outs, std::lcm(f.out.maps, block));
-    const std::int64_t ins = std::min(l.ins, std::lcm(f.in.maps, block));
+    const std::int64_t ins =
+        std::min(l.ins, std::lcm(f.in.maps * tile_groups(l, programs[i].setup, spec), block));
     std::int64_t area = l.kernel[0];
     const std::array<std::int64_t, 3> step = {1, f.out.rows, f.out.cols};
     for (std::size_t d = 1; d < 3; ++d) {
@@ -78,7 +96,8 @@ sim::Program compile(const gconv::Chain& chain, const arch::Spec& spec) {
     }
     const Factors& f = programs[layer].setup.factors;
     grain.outs = std::lcm(f.out.maps, traits.neurons.block);
-    grain.ins = std::lcm(f.in.maps, traits.neurons.block);
+    grain.ins =
+        std::lcm(f.in.maps * tile_groups(loops, programs[layer].setup, spec), traits.neurons.block);
     grain.pixels = {1, f.out.rows, f.out.cols};
     return grain;
   };

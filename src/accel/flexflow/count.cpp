@@ -45,9 +45,12 @@ class Counter : public array::ConvCounter {
   TileWork count_relaxed(const map::TileBox& box, const Words& words, const Windows& windows,
                          sim::Stats& stats) const;
   void run_pass(const map::TileBox& box, std::int64_t out0, std::int64_t pass, const Words& words,
-                const Windows& windows, RelaxedArray& array) const;
-  std::int64_t nonzero(const map::TileBox& box, std::int64_t out0, std::int64_t pass) const {
-    return synapses_ ? synapses_->nonzero(box.group, out0, pass) : 0;
+                const Windows& windows, const SynapseBlock& synapses, RelaxedArray& array) const;
+  /// Of Tm outputs; without masks when synapses are neither skipped nor compressed.
+  const SynapseBlock& block(const map::TileBox& box, std::int64_t out0, std::int64_t pass) const {
+    thread_local SynapseBlock scratch;
+    static const SynapseBlock none;
+    return synapses_ ? synapses_->block(box.group, out0, pass, scratch) : none;
   }
 
   const Config& config_;
@@ -124,7 +127,7 @@ TileWork Counter::count_dense(const map::TileBox& box, const Words& words,
     const std::int64_t outs = std::min(maps, box.out1 - out);
     for (std::int64_t p = 0; p < passes_.count(box.in0); ++p) {
       const std::int64_t pass = passes_.first(box.in0) + p, ins = passes_.ins(pass);
-      const std::int64_t found = nonzero(box, out, pass);
+      const std::int64_t found = block(box, out, pass).nonzero;
       book_pass(config_, mapping, words.pass(ins, outs, found), ins, stats);
       if (config_.fill != Fill::bus) {
         through[0] += steps * mapping.slots(ins);
@@ -147,7 +150,8 @@ TileWork Counter::count_dense(const map::TileBox& box, const Words& words,
 }
 
 void Counter::run_pass(const map::TileBox& box, std::int64_t out0, std::int64_t pass,
-                       const Words& words, const Windows& windows, RelaxedArray& array) const {
+                       const Words& words, const Windows& windows, const SynapseBlock& synapses,
+                       RelaxedArray& array) const {
   const Mapping& mapping = passes_.mapping();
   const std::int64_t outs = std::min(layer_.setup.factors.out.maps, box.out1 - out0);
   const std::int64_t ins = passes_.ins(pass), steps = windows.steps();
@@ -157,7 +161,7 @@ void Counter::run_pass(const map::TileBox& box, std::int64_t out0, std::int64_t 
   segment.neurons = windows.masks(pass - passes_.first(box.in0));
   const std::int64_t entries = layer_.setup.factors.out.maps * mapping.phases();
   segment.synapses = full_.empty()
-                         ? synapses_->block(box.group, out0, pass)
+                         ? synapses.masks.data()
                          : full_.data() + (entries - outs * mapping.phases()) * passes_.stride();
   segment.words = passes_.words(pass);
   segment.alive = alive_[static_cast<std::size_t>(outs)].data();
@@ -170,7 +174,7 @@ void Counter::run_pass(const map::TileBox& box, std::int64_t out0, std::int64_t 
     segment.present = windows.present() + begin * lanes;
     if (config_.fill == Fill::bus) {
       segment.refill_words =
-          words.segment(ins, outs, nonzero(box, out0, pass), begin, begin + segment.steps);
+          words.segment(ins, outs, synapses.nonzero, begin, begin + segment.steps);
     }
     array.run(segment);
   }
@@ -186,8 +190,9 @@ TileWork Counter::count_relaxed(const map::TileBox& box, const Words& words, con
     const std::int64_t outs = std::min(maps, box.out1 - out);
     for (std::int64_t p = 0; p < passes_.count(box.in0); ++p) {
       const std::int64_t pass = passes_.first(box.in0) + p, ins = passes_.ins(pass);
-      run_pass(box, out, pass, words, windows, relaxed);
-      book_pass(config_, mapping, words.pass(ins, outs, nonzero(box, out, pass)), ins, stats);
+      const SynapseBlock& synapses = block(box, out, pass);
+      run_pass(box, out, pass, words, windows, synapses, relaxed);
+      book_pass(config_, mapping, words.pass(ins, outs, synapses.nonzero), ins, stats);
       work.places += windows.steps() * config_.array * config_.array;
       work.used += outs * box.pixels() * mapping.columns(ins);
     }

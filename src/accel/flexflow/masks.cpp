@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "accel/flexflow/relaxed_kernel.h"
 #include "array/actions.h"
 #include "base/simd.h"
 
@@ -60,6 +61,10 @@ Passes::Passes(const Mapping& mapping, const map::Tiling& tiling, ChannelOrder o
       per_block_(ceil_div(tiling_ins_, mapping.pass_ins())),
       lanes_((mapping.array() + 15) / 16 * 16) {
   most_words_ = ceil_div(mapping.slots(std::min(tiling_ins_, mapping.pass_ins())), 32);
+  const map::Loops& loops = mapping.loops();
+  by_sixteen_ = !mapping.setup().packed && mapping.setup().factors.in == Side{16, 1, 1} &&
+                lanes_ == 16 && tiling_ins_ % 16 == 0 &&
+                (loops.groups == 1 || loops.ins % 16 == 0) && order == plain_order(loops);
   inputs_.resize(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) {
     const std::int64_t in_tile = order[i] % tiling_ins_;
@@ -81,40 +86,77 @@ std::int64_t Passes::ins(std::int64_t pass) const {
 }
 
 SynapseMasks::SynapseMasks(const sim::LayerData& data, const Passes& passes)
-    : maps_(passes.mapping().setup().factors.out.maps),
-      out_blocks_(ceil_div(data.loops().outs, maps_)),
-      passes_(passes.all()),
-      block_words_(maps_ * passes.mapping().phases() * passes.stride()) {
-  const std::int64_t blocks = data.loops().groups * out_blocks_;
-  data_.resize(static_cast<std::size_t>(blocks * passes_ * block_words_));
-  nonzero_.resize(static_cast<std::size_t>(blocks * passes_));
-  static_cast<void>(data.weight_bits());  // Built here, not inside the loop below.
-  tbb::parallel_for(std::int64_t{0}, blocks,
-                    [&](std::int64_t i) { build(data, passes, i / out_blocks_, i % out_blocks_); });
+    : data_(data),
+      passes_(passes),
+      maps_(passes.mapping().setup().factors.out.maps),
+      out_blocks_(ceil_div(data.loops().outs, maps_)) {
+  constexpr std::int64_t kOften = 16;  ///< Uses that make up for keeping masks.
+  const map::Loops& l = data.loops();
+  static_cast<void>(data.weight_bits());  // Built here, not by many at once.
+  if (passes.by_sixteen() || l.batch * l.pixels() < kOften) return;
+  kept_.resize(static_cast<std::size_t>(l.groups * out_blocks_ * passes.all()));
+  tbb::parallel_for(std::size_t{0}, kept_.size(), [&](std::size_t i) {
+    const auto at = static_cast<std::int64_t>(i);
+    const std::int64_t block = at / passes.all();
+    build(block / out_blocks_, block % out_blocks_ * maps_, at % passes.all(), kept_[i]);
+  });
 }
 
-void SynapseMasks::build(const sim::LayerData& data, const Passes& passes, std::int64_t group,
-                         std::int64_t block) {
-  const map::Loops& l = data.loops();
-  const sim::BitPlane& bits = data.weight_bits();
-  const std::int64_t kernel = l.kernel_size(), phases = passes.mapping().phases();
-  const std::int64_t out0 = block * maps_;
+const SynapseBlock& SynapseMasks::block(std::int64_t group, std::int64_t out0, std::int64_t pass,
+                                        SynapseBlock& scratch) const {
+  if (!kept_.empty()) {
+    return kept_[static_cast<std::size_t>((group * out_blocks_ + out0 / maps_) * passes_.all() +
+                                          pass)];
+  }
+  passes_.by_sixteen() ? build_by_sixteen(group, out0, pass, scratch)
+                       : build(group, out0, pass, scratch);
+  return scratch;
+}
+
+/// Bit by bit.
+void SynapseMasks::build(std::int64_t group, std::int64_t out0, std::int64_t pass,
+                         SynapseBlock& block) const {
+  const map::Loops& l = data_.loops();
+  const sim::BitPlane& bits = data_.weight_bits();
+  const std::int64_t kernel = l.kernel_size(), phases = passes_.mapping().phases();
+  const auto stride = static_cast<std::size_t>(passes_.stride());
+  block.masks.assign(static_cast<std::size_t>(maps_ * phases) * stride, 0);
+  block.nonzero = 0;
+  const auto [begin, count] = passes_.tile_of(pass);
   for (std::int64_t tm = 0; tm < std::min(maps_, l.outs - out0); ++tm) {
     const std::int64_t first = (group * l.outs + out0 + tm) * kernel;
     for (std::int64_t tap = 0; tap < kernel; ++tap) {
-      const std::uint64_t* row = bits.data.data() + (first + tap) * bits.words;
-      for_each_bit(row, 0, l.ins, [&](std::int64_t n) {
-        const Passes::Input in = passes.input(group, n);
-        const std::int64_t at = entry(group, out0, in.pass);
-        ++nonzero_[static_cast<std::size_t>(at)];
+      for_each_bit(bits.row(first + tap).data(), begin, count, [&](std::int64_t n) {
+        const Passes::Input in = passes_.input(group, begin + n);
+        if (in.pass != pass) return;
+        ++block.nonzero;
         for (std::int64_t phase = 0; phase < phases; ++phase) {
-          const std::int64_t mask = at * block_words_ + (tm * phases + phase) * passes.stride();
-          passes.set({data_.data() + mask, static_cast<std::size_t>(passes.stride())}, in.pass,
-                     in.n, tap, phase);
+          const std::span mask(
+              block.masks.data() + static_cast<std::size_t>(tm * phases + phase) * stride, stride);
+          passes_.set(mask, pass, in.n, tap, phase);
         }
       });
     }
   }
+}
+
+/// The same for inputs that lie as the bits of a plane do.
+void SynapseMasks::build_by_sixteen(std::int64_t group, std::int64_t out0, std::int64_t pass,
+                                    SynapseBlock& block) const {
+  const map::Loops& l = data_.loops();
+  const sim::BitPlane& bits = data_.weight_bits();
+  const std::int64_t kernel = l.kernel_size(), stride = passes_.stride();
+  const std::int64_t groups = ceil_div(passes_.ins(pass), 16), begin = passes_.begin(pass) / 16;
+  block.masks.assign(static_cast<std::size_t>(maps_ * stride), 0);
+  for (std::int64_t tm = 0; tm < std::min(maps_, l.outs - out0); ++tm) {
+    const std::int64_t first = (group * l.outs + out0 + tm) * kernel;
+    for (std::int64_t tap = 0; tap < kernel; ++tap) {
+      const auto* row = reinterpret_cast<const std::uint16_t*>(bits.row(first + tap).data());
+      // One column, one residue: kernel positions follow each other.
+      spread_bits(row + begin, groups, tap * groups, block.masks.data() + tm * stride);
+    }
+  }
+  block.nonzero = count_all(block.masks.data(), maps_ * stride);
 }
 
 void Windows::load(const sim::LayerData& data, const map::TileBox& box, std::int64_t) {
@@ -174,7 +216,6 @@ void Windows::load_inputs(const sim::LayerData& data, const map::TileBox& box) {
   const map::Loops& l = data.loops();
   const Side& in = passes_.mapping().setup().factors.in;
   const std::int64_t lanes = passes_.lanes(), count = passes_.count(box.in0);
-  const std::int64_t first = passes_.first(box.in0);
   std::int64_t area = 1;
   for (std::size_t d = 0; d < 3; ++d) {
     const auto [low, high] = map::input_range(l, static_cast<int>(d), box.begin[d], box.end[d]);
@@ -187,7 +228,6 @@ void Windows::load_inputs(const sim::LayerData& data, const map::TileBox& box) {
   const std::int64_t stride = group_words_ * lanes;
   inputs_.assign(static_cast<std::size_t>(count * area * stride), 0);
   const sim::BitPlane& plane = data.input_bits();
-  const std::int64_t channel0 = box.group * l.ins;
   const auto residue = [&](std::int64_t at, std::size_t d, std::int64_t factor) {
     return at / l.dilation[d] % factor;
   };
@@ -196,16 +236,31 @@ void Windows::load_inputs(const sim::LayerData& data, const map::TileBox& box) {
     const std::int64_t t = low_[0] + i / extent_[2] / extent_[1];
     const std::int64_t row = ((box.batch * l.in[0] + t) * l.in[1] + y) * l.in[2] + x;
     const std::int64_t column = residue(y, 1, in.rows) * in.cols + residue(x, 2, in.cols);
-    for_each_bit(plane.data.data() + row * plane.words, channel0 + box.in0, box.in1 - box.in0,
-                 [&](std::int64_t n) {
-                   const Passes::Input to = passes_.input(box.group, box.in0 + n);
-                   const std::int64_t g = to.n / in.maps;
-                   const std::int64_t at = ((to.pass - first) * area + i) * stride +
-                                           g / 32 * lanes + to.n % in.maps * in.rows * in.cols +
-                                           column;
-                   inputs_[static_cast<std::size_t>(at)] |= 1U << (g % 32);
-                 });
+    spread_input(plane.data.data() + row * plane.words, box, l, column, inputs_.data() + i * stride,
+                 area * stride);
   }
+}
+
+/// The inputs of one place to their columns; passes are `pitch` words apart.
+void Windows::spread_input(const std::uint64_t* row, const map::TileBox& box,
+                           const map::Loops& loops, std::int64_t column, std::uint32_t* to,
+                           std::int64_t pitch) const {
+  const std::int64_t first = passes_.first(box.in0), channel0 = box.group * loops.ins;
+  if (passes_.by_sixteen()) {
+    const auto* sixteens = reinterpret_cast<const std::uint16_t*>(row) + channel0 / 16;
+    for (std::int64_t p = 0; p < passes_.count(box.in0); ++p) {
+      spread_bits(sixteens + passes_.begin(first + p) / 16, ceil_div(passes_.ins(first + p), 16), 0,
+                  to + p * pitch);
+    }
+    return;
+  }
+  const Side& in = passes_.mapping().setup().factors.in;
+  for_each_bit(row, channel0 + box.in0, box.in1 - box.in0, [&](std::int64_t n) {
+    const Passes::Input at = passes_.input(box.group, box.in0 + n);
+    const std::int64_t g = at.n / in.maps;
+    const std::int64_t lane = at.n % in.maps * in.rows * in.cols + column;
+    to[(at.pass - first) * pitch + g / 32 * passes_.lanes() + lane] |= 1U << (g % 32);
+  });
 }
 
 /// Windows from the inputs: the groups of each kernel position side by side.
@@ -218,6 +273,11 @@ void Windows::load_windows(const map::Loops& l, const map::TileBox& box) {
     const std::int64_t pass = passes_.first(box.in0) + p;
     const std::int64_t groups = ceil_div(passes_.ins(pass), in.maps);
     const std::uint32_t* inputs = inputs_.data() + p * area * group_words_ * lanes;
+    std::vector<std::int64_t> slots(static_cast<std::size_t>(l.kernel_size()));
+    for (std::size_t tap = 0; tap < slots.size(); ++tap) {
+      slots[tap] = passes_.slot(pass, static_cast<std::int64_t>(tap));
+    }
+    const std::int64_t words = passes_.words(pass);
     for (std::int64_t pixel = 0; pixel < box.pixels(); ++pixel) {
       std::uint32_t* to = masks_.data() + p * pass_words_ + pixel * passes_.stride();
       const std::int64_t o[3] = {box.begin[0] + pixel / width / height,
@@ -234,9 +294,8 @@ void Windows::load_windows(const map::Loops& l, const map::TileBox& box) {
           at = at * extent_[d] + x;
         }
         if (!inside) continue;
-        const std::int64_t slot = mapping.place(0, passes_.ins(pass), tap, 0).slot;
-        or_shifted(inputs + at * group_words_ * lanes, ceil_div(groups, 32), to,
-                   passes_.words(pass), lanes, slot);
+        or_shifted(inputs + at * group_words_ * lanes, ceil_div(groups, 32), to, words, lanes,
+                   slots[static_cast<std::size_t>(tap)]);
       }
     }
   }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "accel/flexflow/isa.h"
@@ -41,6 +42,21 @@ class Passes {
   Input input(std::int64_t group, std::int64_t n) const {
     return inputs_[static_cast<std::size_t>(group * mapping_.loops().ins + n)];
   }
+  /// Whether inputs stand in order in groups of 16 that fill the columns, as bits in a plane do.
+  bool by_sixteen() const { return by_sixteen_; }
+  /// First input of a pass, where they stand in order.
+  std::int64_t begin(std::int64_t pass) const {
+    return pass / per_block_ * tiling_ins_ + pass % per_block_ * mapping_.pass_ins();
+  }
+  /// First input and number of inputs of the tile that a pass is part of.
+  std::pair<std::int64_t, std::int64_t> tile_of(std::int64_t pass) const {
+    const std::int64_t in0 = pass / per_block_ * tiling_ins_;
+    return {in0, std::min(tiling_ins_, mapping_.loops().ins - in0)};
+  }
+  /// First slot of a kernel position: that of the first group of inputs.
+  std::int64_t slot(std::int64_t pass, std::int64_t tap) const {
+    return mapping_.place(0, ins(pass), tap, 0).slot;
+  }
   /// Sets the bit of a pair in the mask of its pass.
   void set(std::span<std::uint32_t> mask, std::int64_t pass, std::int64_t n, std::int64_t tap,
            std::int64_t phase) const {
@@ -51,33 +67,37 @@ class Passes {
  private:
   Mapping mapping_;
   std::int64_t tiling_ins_, in_blocks_, per_block_, lanes_, most_words_;
+  bool by_sixteen_ = false;
   std::vector<Input> inputs_;
 };
 
-/// Weight masks of a layer, in every phase of the window.
+/// Weight masks of the outputs that the array works on together, in every phase of the window.
+struct SynapseBlock {
+  /// Output `tm` with `phase` begins at (tm * phases + phase) * Passes::stride(); outputs beyond
+  /// the layer are empty.
+  std::vector<std::uint32_t> masks;
+  std::int64_t nonzero = 0;  ///< Weights.
+};
+
+/// Weight masks of a layer. They are made when asked for where that is quick, and where they are
+/// used few times; otherwise once.
 class SynapseMasks {
  public:
+  /// `data` outlives the object.
   SynapseMasks(const sim::LayerData& data, const Passes& passes);
-  /// Masks of the Tm outputs from `out0` on (those beyond the layer are empty): output `tm` with
-  /// `phase` begins at (tm * phases + phase) * Passes::stride().
-  const std::uint32_t* block(std::int64_t group, std::int64_t out0, std::int64_t pass) const {
-    return data_.data() + static_cast<std::size_t>(entry(group, out0, pass) * block_words_);
-  }
-  /// Non-zero weights of these outputs.
-  std::int64_t nonzero(std::int64_t group, std::int64_t out0, std::int64_t pass) const {
-    return nonzero_[static_cast<std::size_t>(entry(group, out0, pass))];
-  }
+  /// Of the Tm outputs from `out0` on; in `scratch` or kept here.
+  const SynapseBlock& block(std::int64_t group, std::int64_t out0, std::int64_t pass,
+                            SynapseBlock& scratch) const;
 
  private:
-  std::int64_t entry(std::int64_t group, std::int64_t out0, std::int64_t pass) const {
-    return (group * out_blocks_ + out0 / maps_) * passes_ + pass;
-  }
-  void build(const sim::LayerData& data, const Passes& passes, std::int64_t group,
-             std::int64_t block);
+  void build(std::int64_t group, std::int64_t out0, std::int64_t pass, SynapseBlock& block) const;
+  void build_by_sixteen(std::int64_t group, std::int64_t out0, std::int64_t pass,
+                        SynapseBlock& block) const;
 
-  std::int64_t maps_, out_blocks_, passes_, block_words_;
-  std::vector<std::uint32_t> data_;
-  std::vector<std::int64_t> nonzero_;
+  const sim::LayerData& data_;
+  const Passes& passes_;
+  std::int64_t maps_, out_blocks_;
+  std::vector<SynapseBlock> kept_;  ///< [group][block of outputs][pass]; or empty.
 };
 
 /// The windows of an operand block and the order in which rows work through them.
@@ -104,6 +124,8 @@ class Windows : public array::PixelMasks {
  private:
   void load_steps(const map::TileBox& box);
   void load_inputs(const sim::LayerData& data, const map::TileBox& box);
+  void spread_input(const std::uint64_t* row, const map::TileBox& box, const map::Loops& loops,
+                    std::int64_t column, std::uint32_t* to, std::int64_t pitch) const;
   void load_windows(const map::Loops& loops, const map::TileBox& box);
   void load_packed(const sim::LayerData& data, const map::TileBox& box);
 

@@ -1,5 +1,7 @@
 #include "accel/flexflow/relaxed_kernel.h"
 
+#include <algorithm>
+
 #include "base/simd.h"
 
 #if defined(__x86_64__)
@@ -157,6 +159,24 @@ void run_words(const KernelArgs& a) {
   }
 }
 
+void spread_in_vectors(const std::uint16_t* groups, std::int64_t count, std::int64_t slot,
+                       std::uint32_t* to) {
+  while (count > 0) {
+    std::uint32_t* word = to + slot / 32 * 16;
+    const std::int64_t here = std::min(count, 32 - slot % 32);
+    __m512i lanes = _mm512_loadu_si512(word);
+    __m512i bit = _mm512_set1_epi32(static_cast<int>(1U << (slot % 32)));
+    for (std::int64_t i = 0; i < here; ++i) {
+      lanes = _mm512_mask_or_epi32(lanes, groups[i], lanes, bit);
+      bit = _mm512_add_epi32(bit, bit);
+    }
+    _mm512_storeu_si512(word, lanes);
+    groups += here;
+    slot += here;
+    count -= here;
+  }
+}
+
 }  // namespace
 
 bool vector_kernel(const KernelArgs& args) {
@@ -186,9 +206,23 @@ bool has_vector_kernel() {
 
 #else
 
+namespace {
+void spread_in_vectors(const std::uint16_t*, std::int64_t, std::int64_t, std::uint32_t*) {}
+}  // namespace
+
 bool vector_kernel(const KernelArgs&) { return false; }
 bool has_vector_kernel() { return false; }
 
 #endif
+
+void spread_bits(const std::uint16_t* groups, std::int64_t count, std::int64_t slot,
+                 std::uint32_t* to) {
+  if (vector_code()) return spread_in_vectors(groups, count, slot, to);
+  for (std::int64_t i = 0; i < count; ++i, ++slot) {
+    for (int l = 0; l < 16; ++l) {
+      to[slot / 32 * 16 + l] |= (std::uint32_t{groups[i]} >> l & 1U) << (slot % 32);
+    }
+  }
+}
 
 }  // namespace syncopate::accel::flexflow

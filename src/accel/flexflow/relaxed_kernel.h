@@ -26,4 +26,9 @@ bool has_vector_kernel();
 /// Runs a segment; false, with nothing done, for arrays that it does not cover.
 bool vector_kernel(const KernelArgs& args);
 
+/// Transposes `count` groups of 16 bits: bit l of group i becomes bit (slot + i) % 32 of word (slot
+/// + i) / 32 of lane l, in an array of [word][16]. The bits there are zero before.
+void spread_bits(const std::uint16_t* groups, std::int64_t count, std::int64_t slot,
+                 std::uint32_t* to);
+
 }  // namespace syncopate::accel::flexflow
