@@ -1,7 +1,9 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace syncopate::array {
@@ -32,6 +34,14 @@ class BitReader {
  public:
   explicit BitReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
   std::uint32_t get(int bits) {
+    // Away from the end a whole word holds the value, wherever in a byte it begins.
+    std::uint64_t word = 0;
+    if (std::endian::native == std::endian::little && at_ / 8 + sizeof word <= bytes_.size()) {
+      std::memcpy(&word, bytes_.data() + at_ / 8, sizeof word);
+      word >>= at_ % 8;
+      at_ += static_cast<std::size_t>(bits);
+      return static_cast<std::uint32_t>(word & ((std::uint64_t{1} << bits) - 1));
+    }
     std::uint32_t value = 0;
     for (int done = 0; done < bits;) {
       const auto shift = static_cast<int>(at_ % 8);

@@ -3,6 +3,7 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/error.h"
@@ -49,6 +50,27 @@ struct Sample {
   std::vector<std::int64_t> tiles;
 };
 
+/// One of several tiles drawn at random, with a probability inversely proportional to its pairs:
+/// every tile keeps a chance, and small ones at the edges of a layer spare time.
+std::int64_t draw_tile(const LayerRun& run, const map::Loops& loops, Random& random) {
+  constexpr std::size_t kCandidates = 8;
+  std::array<std::int64_t, kCandidates> tiles;
+  std::array<double, kCandidates> chances;
+  double sum = 0;
+  for (std::size_t i = 0; i < kCandidates; ++i) {
+    tiles[i] = random.integer(0, run.tiles() - 1);
+    const std::int64_t pairs = std::max<std::int64_t>(1, pairs_of(loops, run.tile(tiles[i]).box));
+    chances[i] = 1 / static_cast<double>(pairs);
+    sum += chances[i];
+  }
+  double left = random.uniform() * sum;
+  for (std::size_t i = 0; i + 1 < kCandidates; ++i) {
+    left -= chances[i];
+    if (left < 0) return tiles[i];
+  }
+  return tiles.back();
+}
+
 /// Draws tiles at random and takes the blocks around them, until the budget is spent or several
 /// blocks in a row do not fit it.
 Sample draw(const LayerRun& run, const map::Loops& loops, const CheckOptions& options) {
@@ -57,9 +79,8 @@ Sample draw(const LayerRun& run, const map::Loops& loops, const CheckOptions& op
   Random random(options.seed);
   std::set<std::int64_t> known;
   std::int64_t left = options.pairs;
-  const std::int64_t first = random.integer(0, run.tiles() - 1);
   for (int tries = 0; tries < kTries && left > 0; ++tries) {
-    const std::int64_t tile = tries == 0 ? first : random.integer(0, run.tiles() - 1);
+    const std::int64_t tile = random.integer(0, run.tiles() - 1);
     const Block block = block_around(run, tile);
     if (!known.insert(block.begin).second) continue;
     std::int64_t pairs = 0;
@@ -72,7 +93,8 @@ Sample draw(const LayerRun& run, const map::Loops& loops, const CheckOptions& op
     tries = 0;
   }
   if (!sample.blocks.empty()) return sample;
-  for (std::int64_t tile = first; left > 0; tile = random.integer(0, run.tiles() - 1)) {
+  while (left > 0) {
+    const std::int64_t tile = draw_tile(run, loops, random);
     left -= pairs_of(loops, run.tile(tile).box);
     if (left < 0 && !sample.tiles.empty()) break;
     sample.tiles.push_back(tile);

@@ -18,7 +18,9 @@ struct CheckOptions {
   CheckMode mode = CheckMode::sample;
   std::uint64_t seed = 1;
   /// Operand pairs to replay per layer (sample). At least one tile is replayed whatever its size;
-  /// whole blocks of outputs, down to the stored results, where they fit.
+  /// whole blocks of outputs, down to the stored results, where they fit. Where none fits, single
+  /// tiles: each is one of eight drawn at random, with a chance inversely proportional to its
+  /// pairs.
   std::int64_t pairs = 50'000;
 };
 

@@ -1,12 +1,24 @@
 #include "sim/plain_sums.h"
 
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
+
+#include "base/simd.h"
 
 namespace syncopate::sim {
 namespace {
 
 using gconv::Main;
 using gconv::Reduce;
+
+SYNCOPATE_MULTIVERSION std::int64_t dot(const std::int16_t* x, const std::int16_t* k,
+                                        std::int64_t n) {
+  std::int64_t sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += std::int32_t{x[i]} * std::int32_t{k[i]};
+  return sum;
+}
 
 /// Evaluates one output at a time.
 class Plain {
@@ -21,8 +33,12 @@ class Plain {
     if (loops_.weights && loops_.kind != map::WorkKind::elementwise) {
       weights_ = weights_of(data.chain(), data.gconv(), loops_);
     }
-    line_.resize(static_cast<std::size_t>(box.in1 - box.in0));
+    plain_dot_ = conv_ && weights_ && data.second().empty() && gconv_.pre == gconv::Pre::none &&
+                 gconv_.main == Main::mul && gconv_.reduce == Reduce::add;
   }
+
+  /// Reads an output's weights; output() is then asked for this output.
+  void begin(std::int64_t out);
 
   std::int64_t output(const std::array<std::int64_t, 3>& pixel, std::int64_t out);
 
@@ -38,19 +54,35 @@ class Plain {
   bool conv_;
   std::int64_t channels_;
   std::shared_ptr<const Weights> weights_;
-  std::vector<std::int16_t> line_;  ///< Weights of one kernel position.
+  bool plain_dot_ = false;                       ///< Sums of products, nothing else.
+  std::vector<std::int16_t> weights_of_output_;  ///< [kernel position][input].
 };
+
+void Plain::begin(std::int64_t out) {
+  if (!weights_) return;
+  const auto ins = static_cast<std::size_t>(box_.in1 - box_.in0);
+  const auto kernel = static_cast<std::size_t>(loops_.kernel_size());
+  weights_of_output_.resize(kernel * ins);
+  for (std::size_t k = 0; k < kernel; ++k) {
+    weights_->read(box_.group * loops_.outs + out, static_cast<std::int64_t>(k),
+                   conv_ ? box_.in0 : 0, std::span(weights_of_output_).subspan(k * ins, ins));
+  }
+}
 
 void Plain::position(std::int64_t row, std::int64_t kernel_position, std::int64_t out,
                      std::int64_t result_position, std::int64_t& sum) {
-  if (weights_) {
-    weights_->read(box_.group * loops_.outs + out, kernel_position, conv_ ? box_.in0 : 0, line_);
-  }
+  const std::int64_t ins = box_.in1 - box_.in0;
+  const std::int16_t* weights = weights_of_output_.data() + kernel_position * ins;
   const std::int64_t first = row * channels_ + (conv_ ? box_.group * loops_.ins + box_.in0 : out);
-  for (std::size_t i = 0; i < line_.size(); ++i) {
-    const std::int64_t raw = data_.input()[static_cast<std::size_t>(first) + i];
+  if (plain_dot_) {
+    sum += dot(data_.input().data() + first, weights, ins) * gconv_.input_factor *
+           gconv_.kernel_factor;
+    return;
+  }
+  for (std::int64_t i = 0; i < ins; ++i) {
+    const std::int64_t raw = data_.input()[static_cast<std::size_t>(first + i)];
     const std::int64_t x = apply_pre(gconv_.pre, raw) * gconv_.input_factor;
-    std::int64_t k = weights_ ? line_[i] : 0;
+    std::int64_t k = weights_ ? weights[i] : 0;
     if (!data_.second().empty()) k = data_.second()[static_cast<std::size_t>(result_position)];
     k *= gconv_.kernel_factor;
     std::int64_t term = x;
@@ -88,12 +120,18 @@ std::int64_t Plain::output(const std::array<std::int64_t, 3>& pixel, std::int64_
 }  // namespace
 
 std::vector<std::int64_t> plain_sums(const LayerData& data, const map::TileBox& box) {
-  Plain plain(data, box);
-  std::vector<std::int64_t> sums;
-  sums.reserve(static_cast<std::size_t>(box.pixels() * (box.out1 - box.out0)));
-  for_each_pixel(box, [&](const std::array<std::int64_t, 3>& pixel) {
-    for (std::int64_t out = box.out0; out < box.out1; ++out) {
-      sums.push_back(plain.output(pixel, out));
+  const std::int64_t outs = box.out1 - box.out0;
+  std::vector<std::int64_t> sums(static_cast<std::size_t>(box.pixels() * outs));
+  using Range = tbb::blocked_range<std::int64_t>;
+  tbb::parallel_for(Range(0, outs, 8), [&](const Range& range) {
+    Plain plain(data, box);
+    for (std::int64_t out = range.begin(); out != range.end(); ++out) {
+      plain.begin(box.out0 + out);
+      std::int64_t* sum = sums.data() + out;
+      for_each_pixel(box, [&](const std::array<std::int64_t, 3>& pixel) {
+        *sum = plain.output(pixel, box.out0 + out);
+        sum += outs;
+      });
     }
   });
   return sums;

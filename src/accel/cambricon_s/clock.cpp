@@ -6,6 +6,7 @@
 #include "accel/cambricon_s/format.h"
 #include "array/actions.h"
 #include "array/bit_stream.h"
+#include "base/simd.h"
 
 namespace syncopate::accel::cambricon_s {
 namespace {
@@ -23,10 +24,11 @@ struct Selected {
 
 /// What one lane group's SIB and SBs hold for a tile.
 struct GroupStore {
-  std::vector<bool> index;           ///< Per position, blocks expanded.
-  std::vector<std::uint16_t> words;  ///< [lane][stored position], values or codes.
-  std::int64_t stored = 0;           ///< Positions marked by the index.
-  std::int64_t present = 0;          ///< Lanes with an output.
+  std::vector<std::uint8_t> index;     ///< Per position 0 or 1, blocks expanded.
+  std::vector<std::int16_t> synapses;  ///< [stored position][lane], as WDM delivers them.
+  std::vector<std::int32_t> nonzero;   ///< [stored position] lanes whose synapse is not zero.
+  std::int64_t stored = 0;             ///< Positions marked by the index.
+  std::int64_t present = 0;            ///< Lanes with an output.
 };
 
 /// Neuron selector: ANDs the index with the neurons' own, and compacts what is left.
@@ -37,26 +39,29 @@ struct Nsm {
   std::vector<std::int32_t> marks;  ///< and number marked so far.
 
   /// Flags and prefix sums of a whole step, which the pipeline has ready when the step begins.
-  void scan(std::span<const std::int16_t> neurons, const std::vector<bool>& index,
+  void scan(std::span<const std::int16_t> neurons, const std::vector<std::uint8_t>& index,
             std::int64_t window) {
-    selected.clear();
+    selected.resize(neurons.size());
     ends.clear();
     marks.clear();
     std::int32_t position = 0;  // Prefix sum of the index: where the synapse stands.
-    for (std::size_t i = 0; i < neurons.size(); ++i) {
-      if (index[i]) {
-        if (!skip_neurons || neurons[i] != 0) selected.push_back({neurons[i], position});
-        ++position;
+    std::int32_t count = 0;     // Prefix sum of the flags: where the neuron goes.
+    for (std::size_t i = 0; i < neurons.size();) {
+      const std::size_t end = std::min(neurons.size(), i + static_cast<std::size_t>(window));
+      for (; i < end; ++i) {
+        // Written in any case, kept if flagged: flags are as good as random.
+        selected[static_cast<std::size_t>(count)] = {neurons[i], position};
+        count += index[i] & static_cast<std::int32_t>(!skip_neurons || neurons[i] != 0);
+        position += index[i];
       }
-      if ((i + 1) % static_cast<std::size_t>(window) == 0 || i + 1 == neurons.size()) {
-        ends.push_back(static_cast<std::int32_t>(selected.size()));
-        marks.push_back(position);
-      }
+      ends.push_back(count);
+      marks.push_back(position);
     }
   }
 };
 
-/// Weight decoder: a code's value, or the value itself.
+/// Weight decoder: a code's value, or the value itself. Words are decoded once, as SBs are filled,
+/// and booked where the hardware decodes them: in every step.
 struct Wdm {
   std::vector<std::int16_t> lut;
   std::int16_t decode(std::uint16_t word) const {
@@ -64,26 +69,24 @@ struct Wdm {
   }
 };
 
-/// Sixteen multipliers and an adder tree per lane.
-struct Pefu {
+/// PEFU, sixteen multipliers and an adder tree per lane, for one cycle: the selected neurons
+/// [begin, end) meet every lane's synapses. Returns how many products had two non-zero operands.
+SYNCOPATE_MULTIVERSION std::int64_t issue(const Selected* begin, const Selected* end,
+                                          const std::int16_t* synapses, const std::int32_t* nonzero,
+                                          std::int64_t lanes, std::int64_t* accumulators) {
   std::int64_t effectual = 0;
-
-  /// One cycle: the selected neurons [begin, end) meet every lane's synapses.
-  void issue(const std::vector<Selected>& selected, std::int32_t begin, std::int32_t end,
-             const GroupStore& store, const Wdm& wdm, std::int64_t* accumulators) {
-    for (std::int64_t lane = 0; lane < store.present; ++lane) {
-      const std::uint16_t* words = store.words.data() + lane * store.stored;
-      std::int64_t tree = 0;
-      for (std::int32_t i = begin; i < end; ++i) {
-        const Selected& s = selected[static_cast<std::size_t>(i)];
-        const std::int64_t synapse = wdm.decode(words[s.synapse]);  // SSM picks, WDM decodes.
-        tree += s.neuron * synapse;
-        effectual += s.neuron != 0 && synapse != 0;
-      }
-      accumulators[lane] += tree;
+  for (const Selected* s = begin; s != end; ++s) {
+    const std::int32_t neuron = s->neuron;
+    const std::int16_t* picked = synapses + s->synapse * lanes;  // By every lane's SSM.
+    if (lanes == 16) {
+      for (std::int64_t lane = 0; lane < 16; ++lane) accumulators[lane] += neuron * picked[lane];
+    } else {
+      for (std::int64_t lane = 0; lane < lanes; ++lane) accumulators[lane] += neuron * picked[lane];
     }
+    effectual += neuron != 0 ? nonzero[s->synapse] : 0;
   }
-};
+  return effectual;
+}
 
 /// Work that shares the cycles of one barrier: a step in fifo mode, a window of it in window mode.
 struct Pass {
@@ -115,7 +118,6 @@ class Datapath {
   SynapseLayout layout_;
   Nsm nsm_;
   Wdm wdm_;
-  Pefu pefu_;
 };
 
 /// Unpacks the tile's segment into SIB and SBs.
@@ -131,13 +133,20 @@ std::vector<GroupStore> Datapath::load() const {
       bool marked = false;
       for (std::int64_t i = 0; i < ins; ++i) {
         if (i == 0 || (i + skip) % layout_.block == 0) marked = index.get(1) != 0;
-        store.index.push_back(marked);
+        store.index.push_back(marked ? 1 : 0);
         store.stored += marked;
       }
     }
-    store.words.resize(static_cast<std::size_t>(store.present * store.stored));
-    for (std::uint16_t& word : store.words)
-      word = static_cast<std::uint16_t>(synapses.get(layout_.bits));
+    store.synapses.resize(static_cast<std::size_t>(store.present * store.stored));
+    store.nonzero.resize(static_cast<std::size_t>(store.stored));
+    for (std::int64_t lane = 0; lane < store.present; ++lane) {
+      for (std::int64_t s = 0; s < store.stored; ++s) {
+        const std::int16_t synapse =
+            wdm_.decode(static_cast<std::uint16_t>(synapses.get(layout_.bits)));
+        store.synapses[static_cast<std::size_t>(s * store.present + lane)] = synapse;
+        store.nonzero[static_cast<std::size_t>(s)] += synapse != 0;
+      }
+    }
     stores.push_back(std::move(store));
   }
   return stores;
@@ -152,17 +161,18 @@ void Datapath::tick(Pass& pass, const GroupStore& store, std::int64_t* accumulat
   // 3. PEFU takes up to a row of selected neurons; SSM and WDM deliver their synapses.
   const std::int32_t begin = pass.next;
   pass.next = std::min(pass.end, begin + static_cast<std::int32_t>(config_.width));
-  pefu_.effectual = 0;
-  pefu_.issue(nsm_.selected, begin, pass.next, store, wdm_, accumulators);
+  const std::int64_t effectual =
+      issue(nsm_.selected.data() + begin, nsm_.selected.data() + pass.next, store.synapses.data(),
+            store.nonzero.data(), store.present, accumulators);
   // 4. Without a selected neuron the cycle belongs to the scan; else slots without a pair are
   //    underfilled, and pairs with a zero are bubbles.
   const std::int64_t multipliers = config_.lanes * config_.width;
   const std::int64_t issued = (pass.next - begin) * store.present;
   ++stats_.cycles;
   stats_.pairs_issued += issued;
-  stats_.pairs_effectual += pefu_.effectual;
-  stats_[sim::Cause::work] += pefu_.effectual;
-  stats_[sim::Cause::bubble] += issued - pefu_.effectual;
+  stats_.pairs_effectual += effectual;
+  stats_[sim::Cause::work] += effectual;
+  stats_[sim::Cause::bubble] += issued - effectual;
   stats_[pass.next == begin ? sim::Cause::index : sim::Cause::underfill] += multipliers - issued;
   tally(stats_, Act::multiply, issued);
   tally(stats_, Act::add, issued);

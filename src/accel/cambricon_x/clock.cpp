@@ -32,6 +32,9 @@ struct Pe {
   bool busy = false;
   std::size_t pass = 0;
   std::int32_t scans = 0, next = 0;
+  const Output* output = nullptr;         ///< Its output in this step,
+  const std::int16_t* neurons = nullptr;  ///< the step's neurons,
+  std::int64_t* sum = nullptr;            ///< and where the partial sum goes.
 };
 
 /// The PEs at work on one tile. Steps are numbered through: output groups outside, pixels inside.
@@ -58,8 +61,8 @@ class Datapath {
   void load();
   void tick();
   void begin_step(Pe& pe, std::int64_t lane);
-  void work(Pe& pe, std::int64_t lane);
-  void issue(Pe& pe, const Output& output, std::int32_t end, std::int64_t lane);
+  void work(Pe& pe);
+  void issue(const Pe& pe, std::int32_t end);
   void fetch(std::int64_t step);
   /// Output a lane owns in a step, or -1.
   std::int64_t output_of(std::int64_t step, std::int64_t lane) const {
@@ -125,6 +128,9 @@ void Datapath::begin_step(Pe& pe, std::int64_t lane) {
   pe.pass = 0;
   pe.scans = output.passes[0].scans;
   pe.next = output.passes[0].begin;
+  pe.output = &output;
+  pe.neurons = neurons_[static_cast<std::size_t>(pe.steps_done % config_.slack)].data();
+  pe.sum = &sums_[static_cast<std::size_t>(pe.steps_done % pixels_ * outs_ + out)];
   const std::int64_t rows = ceil_div(output.stored, config_.width);
   tally(stats_, Act::synapse_read, rows);
   tally(stats_, Act::index_read, rows);
@@ -132,18 +138,18 @@ void Datapath::begin_step(Pe& pe, std::int64_t lane) {
 }
 
 /// Up to a row of slots meets the neurons their steps point at.
-void Datapath::issue(Pe& pe, const Output& output, std::int32_t end, std::int64_t lane) {
-  const auto& neurons = neurons_[static_cast<std::size_t>(pe.steps_done % config_.slack)];
-  std::int64_t tree = 0, effectual = 0, fillers = 0;
+void Datapath::issue(const Pe& pe, std::int32_t end) {
+  const Entry* const slot = pe.output->slots.data();
+  std::int64_t tree = 0;
+  std::int32_t effectual = 0, fillers = 0;
   for (std::int32_t i = pe.next; i < end; ++i) {
-    const Entry& entry = output.slots[static_cast<std::size_t>(i)];
-    const std::int64_t neuron = neurons[static_cast<std::size_t>(entry.position)];
+    const Entry& entry = slot[i];
+    const std::int32_t neuron = pe.neurons[entry.position];
     tree += neuron * entry.value;
     fillers += entry.filler;
-    effectual += neuron != 0 && !entry.filler;
+    effectual += static_cast<std::int32_t>(neuron != 0) & static_cast<std::int32_t>(!entry.filler);
   }
-  const std::int64_t out = output_of(pe.steps_done, lane);
-  sums_[static_cast<std::size_t>(pe.steps_done % pixels_ * outs_ + out)] += tree;
+  *pe.sum += tree;
   const std::int64_t slots = end - pe.next, pairs = slots - fillers;
   stats_.pairs_issued += pairs;
   stats_.pairs_effectual += effectual;
@@ -157,11 +163,11 @@ void Datapath::issue(Pe& pe, const Output& output, std::int32_t end, std::int64_
 }
 
 /// One cycle of a busy PE.
-void Datapath::work(Pe& pe, std::int64_t lane) {
-  const Output& output = outputs_[static_cast<std::size_t>(output_of(pe.steps_done, lane))];
+void Datapath::work(Pe& pe) {
+  const Output& output = *pe.output;
   const std::int32_t end = output.passes[pe.pass].end;
   const std::int32_t row_end = std::min(end, pe.next + static_cast<std::int32_t>(config_.width));
-  issue(pe, output, row_end, lane);
+  issue(pe, row_end);
   pe.next = row_end;
   --pe.scans;
   if (pe.scans > 0 || pe.next < end) return;
@@ -184,7 +190,7 @@ void Datapath::tick() {
     }
     // 2. A busy PE scans a window and multiplies a row.
     if (pe.busy) {
-      work(pe, lane);
+      work(pe);
       continue;
     }
     // 3. An idle one waits for slower PEs, or has no output in the step that all wait for.

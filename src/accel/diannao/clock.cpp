@@ -4,6 +4,7 @@
 
 #include "accel/diannao/engine.h"
 #include "array/actions.h"
+#include "base/simd.h"
 
 namespace syncopate::accel::diannao {
 namespace {
@@ -27,6 +28,27 @@ class SynapseBuffer {
   std::int64_t positions_;
 };
 
+/// One cycle of NFU: a row of neurons meets a row of synapses per lane, `stride` apart. Returns how
+/// many products had two non-zero operands.
+SYNCOPATE_MULTIVERSION std::int64_t issue(const std::int16_t* nbin, const std::int16_t* synapses,
+                                          std::int64_t stride, std::int64_t width,
+                                          std::int64_t lanes, std::int64_t* accumulators) {
+  std::int64_t all = 0;
+  for (std::int64_t lane = 0; lane < lanes; ++lane, synapses += stride) {
+    // NFU-1 multiplies, NFU-2 adds, the partial sum rotates through NBout.
+    std::int64_t tree = 0;
+    std::int32_t effectual = 0;
+    for (std::int64_t i = 0; i < width; ++i) {
+      tree += std::int32_t{nbin[i]} * std::int32_t{synapses[i]};
+      effectual +=
+          static_cast<std::int32_t>(nbin[i] != 0) & static_cast<std::int32_t>(synapses[i] != 0);
+    }
+    accumulators[lane] += tree;
+    all += effectual;
+  }
+  return all;
+}
+
 }  // namespace
 
 void Engine::clock(const array::ConvTile& tile, sim::Stats& stats,
@@ -47,18 +69,9 @@ void Engine::clock(const array::ConvTile& tile, sim::Stats& stats,
           // 2. One cycle. NBin gives a row of neurons of one kernel position, SB a row per lane.
           const std::int64_t width = std::min(width_, ins - in);
           const std::int16_t* nbin = neurons.data() + base + in;
-          std::int64_t effectual = 0;
-          for (std::int64_t lane = 0; lane < present; ++lane) {
-            // 3. NFU-1 multiplies, NFU-2 adds, the partial sum rotates through NBout.
-            const std::int16_t* synapses = sb.row(out + lane, base + in);
-            std::int64_t tree = 0;
-            for (std::int64_t i = 0; i < width; ++i) {
-              tree += std::int64_t{nbin[i]} * synapses[i];
-              effectual += nbin[i] != 0 && synapses[i] != 0;
-            }
-            accumulators[lane] += tree;
-          }
-          // 4. Every multiplier had a product of two non-zeros, of a zero, or no pair at all.
+          const std::int64_t effectual =
+              issue(nbin, sb.row(out, base + in), positions, width, present, accumulators);
+          // 3. Every multiplier had a product of two non-zeros, of a zero, or no pair at all.
           const std::int64_t issued = present * width;
           ++stats.cycles;
           stats.pairs_issued += issued;
