@@ -75,6 +75,7 @@ std::int64_t draw_tile(const LayerRun& run, const map::Loops& loops, Random& ran
 /// blocks in a row do not fit it.
 Sample draw(const LayerRun& run, const map::Loops& loops, const CheckOptions& options) {
   constexpr int kTries = 16;
+  constexpr std::int64_t kPairsPerOutput = 8;  // What a result through the post takes, about.
   Sample sample;
   Random random(options.seed);
   std::set<std::int64_t> known;
@@ -88,7 +89,8 @@ Sample draw(const LayerRun& run, const map::Loops& loops, const CheckOptions& op
       pairs += pairs_of(loops, run.tile(t).box);
     }
     if (pairs > left) continue;
-    left -= pairs;
+    const map::TileBox outputs = run.tile(block.begin).box;
+    left -= pairs + kPairsPerOutput * outputs.pixels() * (outputs.out1 - outputs.out0);
     sample.blocks.push_back(block);
     tries = 0;
   }

@@ -18,9 +18,10 @@ struct CheckOptions {
   CheckMode mode = CheckMode::sample;
   std::uint64_t seed = 1;
   /// Operand pairs to replay per layer (sample). At least one tile is replayed whatever its size;
-  /// whole blocks of outputs, down to the stored results, where they fit. Where none fits, single
-  /// tiles: each is one of eight drawn at random, with a chance inversely proportional to its
-  /// pairs.
+  /// whole blocks of outputs, down to the stored results, where they fit: a block may use up what
+  /// is left of the budget, and each of its outputs takes as much again as eight pairs from further
+  /// blocks. Where no block fits, single tiles: each is one of eight drawn at random, with a chance
+  /// inversely proportional to its pairs, so that every tile can be met.
   std::int64_t pairs = 50'000;
 };
 
