@@ -56,6 +56,7 @@ class Counter : public array::ConvCounter {
   const Config& config_;
   LayerProgram layer_;
   Passes passes_;
+  bool one_pixel_;                        ///< Every row computes another map of the same pixel.
   std::optional<SynapseMasks> synapses_;  ///< When synapses are skipped or compressed.
   /// When synapses are not skipped: masks of Tm outputs that have all pairs, then as many without.
   std::vector<std::uint32_t> full_;
@@ -72,12 +73,20 @@ Passes passes_for(const Config& config, const sim::LayerData& data,
           balanced_order(*weights, layer.tiling, program.setup.factors.in.maps)};
 }
 
+/// Tiles that share weights.
+std::int64_t uses(const map::Loops& loops, const map::Tiling& tiling) {
+  std::int64_t tiles = loops.batch;
+  for (std::size_t d = 0; d < 3; ++d) tiles *= ceil_div(loops.out[d], tiling.block[d]);
+  return tiles;
+}
+
 Counter::Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
     : config_(config),
       layer_(decode(layer, config.array)),
-      passes_(passes_for(config, data, layer, layer_)) {
+      passes_(passes_for(config, data, layer, layer_)),
+      one_pixel_(layer_.setup.factors.out == Side{16, 1, 1} && passes_.mapping().phases() == 1) {
   const bool skips = layer_.skip == Skip::synapse || layer_.skip == Skip::both;
-  if (skips || config.compress) synapses_.emplace(data, passes_);
+  if (skips || config.compress) synapses_.emplace(data, passes_, uses(data.loops(), layer.tiling));
   if (!skips) fill_full_masks();
   const Side& out = layer_.setup.factors.out;
   for (std::int64_t outs = 0; outs <= out.maps; ++outs) {
@@ -164,6 +173,8 @@ void Counter::run_pass(const map::TileBox& box, std::int64_t out0, std::int64_t 
                          ? synapses.masks.data()
                          : full_.data() + (entries - outs * mapping.phases()) * passes_.stride();
   segment.words = passes_.words(pass);
+  segment.one_pixel = one_pixel_;
+  segment.stride = passes_.stride();
   segment.alive = alive_[static_cast<std::size_t>(outs)].data();
   if (!scan.floors.empty()) segment.floors = scan.floors.data();
   if (!scan.minimum.empty()) segment.minimum = scan.minimum.data();

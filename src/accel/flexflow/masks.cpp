@@ -27,25 +27,6 @@ void for_each_bit(const std::uint64_t* row, std::int64_t begin, std::int64_t cou
   }
 }
 
-/// to |= from << shift, in arrays of [word][lane]; bits beyond the words of `to` are zero.
-SYNCOPATE_MULTIVERSION void or_shifted(const std::uint32_t* from, std::int64_t from_words,
-                                       std::uint32_t* to, std::int64_t to_words, std::int64_t lanes,
-                                       std::int64_t shift) {
-  const int up = static_cast<int>(shift % 32);
-  for (std::int64_t w = 0; w < from_words; ++w) {
-    const std::uint32_t* source = from + w * lanes;
-    const std::int64_t target = w + shift / 32;
-    if (target < to_words) {
-      std::uint32_t* low = to + target * lanes;
-      for (std::int64_t l = 0; l < lanes; ++l) low[l] |= source[l] << up;
-    }
-    if (up != 0 && target + 1 < to_words) {
-      std::uint32_t* high = to + (target + 1) * lanes;
-      for (std::int64_t l = 0; l < lanes; ++l) high[l] |= source[l] >> (32 - up);
-    }
-  }
-}
-
 SYNCOPATE_MULTIVERSION std::int64_t count_all(const std::uint32_t* words, std::int64_t count) {
   std::int64_t sum = 0;
   for (std::int64_t i = 0; i < count; ++i) sum += std::popcount(words[i]);
@@ -85,20 +66,21 @@ std::int64_t Passes::ins(std::int64_t pass) const {
   return std::min(mapping_.pass_ins(), tile - pass % per_block_ * mapping_.pass_ins());
 }
 
-SynapseMasks::SynapseMasks(const sim::LayerData& data, const Passes& passes)
+SynapseMasks::SynapseMasks(const sim::LayerData& data, const Passes& passes, std::int64_t uses)
     : data_(data),
       passes_(passes),
       maps_(passes.mapping().setup().factors.out.maps),
       out_blocks_(ceil_div(data.loops().outs, maps_)) {
-  constexpr std::int64_t kOften = 16;  ///< Uses that make up for keeping masks.
+  constexpr std::int64_t kMostWords = std::int64_t{1} << 26;  ///< To keep; 256 MB.
   const map::Loops& l = data.loops();
   static_cast<void>(data.weight_bits());  // Built here, not by many at once.
-  if (passes.by_sixteen() || l.batch * l.pixels() < kOften) return;
-  kept_.resize(static_cast<std::size_t>(l.groups * out_blocks_ * passes.all()));
+  const std::int64_t blocks = l.groups * out_blocks_ * passes.all();
+  if (uses < 2 || blocks * maps_ * passes.mapping().phases() * passes.stride() > kMostWords) return;
+  kept_.resize(static_cast<std::size_t>(blocks));
   tbb::parallel_for(std::size_t{0}, kept_.size(), [&](std::size_t i) {
     const auto at = static_cast<std::int64_t>(i);
     const std::int64_t block = at / passes.all();
-    build(block / out_blocks_, block % out_blocks_ * maps_, at % passes.all(), kept_[i]);
+    make(block / out_blocks_, block % out_blocks_ * maps_, at % passes.all(), kept_[i]);
   });
 }
 
@@ -108,9 +90,14 @@ const SynapseBlock& SynapseMasks::block(std::int64_t group, std::int64_t out0, s
     return kept_[static_cast<std::size_t>((group * out_blocks_ + out0 / maps_) * passes_.all() +
                                           pass)];
   }
-  passes_.by_sixteen() ? build_by_sixteen(group, out0, pass, scratch)
-                       : build(group, out0, pass, scratch);
+  make(group, out0, pass, scratch);
   return scratch;
+}
+
+void SynapseMasks::make(std::int64_t group, std::int64_t out0, std::int64_t pass,
+                        SynapseBlock& block) const {
+  passes_.by_sixteen() ? build_by_sixteen(group, out0, pass, block)
+                       : build(group, out0, pass, block);
 }
 
 /// Bit by bit.
@@ -183,29 +170,43 @@ void Windows::load(const sim::LayerData& data, const map::TileBox& box, std::int
 void Windows::load_steps(const map::TileBox& box) {
   const Mapping& mapping = passes_.mapping();
   const Side& out = mapping.setup().factors.out;
-  const std::int64_t lanes = passes_.lanes(), stride = passes_.stride();
+  const std::int64_t lanes = passes_.lanes();
   const std::int64_t height = box.end[1] - box.begin[1], width = box.end[2] - box.begin[2];
+  std::vector<std::int64_t> key = {box.end[0] - box.begin[0], height, width,
+                                   box.begin[1] % out.rows, box.begin[2] % out.cols};
+  if (mapping.phases() > 1) key.insert(key.end(), {box.begin[1], box.begin[2]});
+  if (key == step_key_) return;
+  step_key_ = std::move(key);
   steps_ = mapping.steps(box);
   const auto size = static_cast<std::size_t>(steps_ * lanes);
-  neurons_at_.assign(size, static_cast<std::int32_t>(box.pixels() * stride));
+  neurons_at_.assign(size, static_cast<std::int32_t>(box.pixels() * passes_.stride()));
   synapses_at_.assign(size, 0);
   present_.assign(size, 0);
   std::int64_t step = 0;
   for (std::int64_t t = 0; t < box.end[0] - box.begin[0]; ++t) {
     for (std::int64_t y0 = 0; y0 < height; y0 += out.rows) {
-      for (std::int64_t x0 = 0; x0 < width; x0 += out.cols, ++step) {
-        for (std::int64_t y = y0; y < std::min(height, y0 + out.rows); ++y) {
-          for (std::int64_t x = x0; x < std::min(width, x0 + out.cols); ++x) {
-            const std::int64_t row = box.begin[1] + y, col = box.begin[2] + x;
-            const std::int64_t phase = mapping.phase(row, col);
-            for (std::int64_t m = 0; m < out.maps; ++m) {
-              const auto at = static_cast<std::size_t>(step * lanes + mapping.row(m, row, col));
-              neurons_at_[at] = static_cast<std::int32_t>(((t * height + y) * width + x) * stride);
-              synapses_at_[at] = static_cast<std::int32_t>((m * mapping.phases() + phase) * stride);
-              present_[at] = -1;
-            }
-          }
-        }
+      for (std::int64_t x0 = 0; x0 < width; x0 += out.cols) load_step(box, step++, t, y0, x0);
+    }
+  }
+}
+
+/// One step: the block of outputs whose first pixel is (t, y0, x0) within the box.
+void Windows::load_step(const map::TileBox& box, std::int64_t step, std::int64_t t, std::int64_t y0,
+                        std::int64_t x0) {
+  const Mapping& mapping = passes_.mapping();
+  const Side& out = mapping.setup().factors.out;
+  const std::int64_t stride = passes_.stride(), phases = mapping.phases();
+  const std::int64_t height = box.end[1] - box.begin[1], width = box.end[2] - box.begin[2];
+  for (std::int64_t y = y0; y < std::min(height, y0 + out.rows); ++y) {
+    for (std::int64_t x = x0; x < std::min(width, x0 + out.cols); ++x) {
+      const std::int64_t row = box.begin[1] + y, col = box.begin[2] + x;
+      const std::int64_t phase = mapping.phase(row, col);
+      const std::int64_t pixel = (t * height + y) * width + x;
+      for (std::int64_t m = 0; m < out.maps; ++m) {
+        const auto at = static_cast<std::size_t>(step * passes_.lanes() + mapping.row(m, row, col));
+        neurons_at_[at] = static_cast<std::int32_t>(pixel * stride);
+        synapses_at_[at] = static_cast<std::int32_t>((m * phases + phase) * stride);
+        present_[at] = -1;
       }
     }
   }
@@ -225,6 +226,10 @@ void Windows::load_inputs(const sim::LayerData& data, const map::TileBox& box) {
   }
   group_words_ =
       ceil_div(ceil_div(std::min(passes_.mapping().pass_ins(), box.in1 - box.in0), in.maps), 32);
+  group_bits_.clear();
+  for (std::int64_t p = 0; p < count; ++p) {
+    group_bits_.push_back(ceil_div(passes_.ins(passes_.first(box.in0) + p), in.maps));
+  }
   const std::int64_t stride = group_words_ * lanes;
   inputs_.assign(static_cast<std::size_t>(count * area * stride), 0);
   const sim::BitPlane& plane = data.input_bits();
@@ -265,37 +270,50 @@ void Windows::spread_input(const std::uint64_t* row, const map::TileBox& box,
 
 /// Windows from the inputs: the groups of each kernel position side by side.
 void Windows::load_windows(const map::Loops& l, const map::TileBox& box) {
-  const Mapping& mapping = passes_.mapping();
-  const Side& in = mapping.setup().factors.in;
   const std::int64_t lanes = passes_.lanes(), area = extent_[0] * extent_[1] * extent_[2];
   const std::int64_t height = box.end[1] - box.begin[1], width = box.end[2] - box.begin[2];
+  std::vector<std::int64_t> places(static_cast<std::size_t>(l.kernel_size()));
+  std::vector<std::vector<std::int64_t>> slots;  // Per pass of the tile and kernel position.
   for (std::int64_t p = 0; p < passes_.count(box.in0); ++p) {
-    const std::int64_t pass = passes_.first(box.in0) + p;
-    const std::int64_t groups = ceil_div(passes_.ins(pass), in.maps);
-    const std::uint32_t* inputs = inputs_.data() + p * area * group_words_ * lanes;
-    std::vector<std::int64_t> slots(static_cast<std::size_t>(l.kernel_size()));
-    for (std::size_t tap = 0; tap < slots.size(); ++tap) {
-      slots[tap] = passes_.slot(pass, static_cast<std::int64_t>(tap));
+    slots.emplace_back();
+    for (std::int64_t tap = 0; tap < l.kernel_size(); ++tap) {
+      slots.back().push_back(passes_.slot(passes_.first(box.in0) + p, tap));
     }
-    const std::int64_t words = passes_.words(pass);
-    for (std::int64_t pixel = 0; pixel < box.pixels(); ++pixel) {
-      std::uint32_t* to = masks_.data() + p * pass_words_ + pixel * passes_.stride();
-      const std::int64_t o[3] = {box.begin[0] + pixel / width / height,
-                                 box.begin[1] + pixel / width % height,
-                                 box.begin[2] + pixel % width};
-      for (std::int64_t tap = 0; tap < l.kernel_size(); ++tap) {
-        const std::int64_t k[3] = {tap / l.kernel[2] / l.kernel[1], tap / l.kernel[2] % l.kernel[1],
-                                   tap % l.kernel[2]};
-        std::int64_t at = 0;
-        bool inside = true;
-        for (std::size_t d = 0; d < 3; ++d) {
-          const std::int64_t x = o[d] * l.stride[d] + k[d] * l.dilation[d] - l.pad[d] - low_[d];
-          inside = inside && x >= 0 && x < extent_[d];
-          at = at * extent_[d] + x;
-        }
-        if (!inside) continue;
-        or_shifted(inputs + at * group_words_ * lanes, ceil_div(groups, 32), to, words, lanes,
-                   slots[static_cast<std::size_t>(tap)]);
+  }
+  for (std::int64_t pixel = 0; pixel < box.pixels(); ++pixel) {
+    const std::array<std::int64_t, 3> o = {box.begin[0] + pixel / width / height,
+                                           box.begin[1] + pixel / width % height,
+                                           box.begin[2] + pixel % width};
+    find_inputs(l, o, places);
+    for (std::size_t p = 0; p < slots.size(); ++p) {
+      const auto pass = static_cast<std::int64_t>(p);
+      const std::uint32_t* inputs = inputs_.data() + pass * area * group_words_ * lanes;
+      std::uint32_t* to = masks_.data() + pass * pass_words_ + pixel * passes_.stride();
+      const WindowArgs args{inputs,         places,
+                            slots[p],       group_words_,
+                            group_bits_[p], passes_.words(passes_.first(box.in0) + pass),
+                            lanes,          to};
+      or_window(args);
+    }
+  }
+}
+
+/// Where the input under each kernel position of an output is among `inputs_`; -1 in the padding.
+void Windows::find_inputs(const map::Loops& l, const std::array<std::int64_t, 3>& output,
+                          std::span<std::int64_t> places) const {
+  std::size_t tap = 0;
+  std::array<std::int64_t, 3> corner;
+  for (std::size_t d = 0; d < 3; ++d) corner[d] = output[d] * l.stride[d] - l.pad[d] - low_[d];
+  const auto inside = [&](std::int64_t at, std::size_t d) { return at >= 0 && at < extent_[d]; };
+  for (std::int64_t kt = 0; kt < l.kernel[0]; ++kt) {
+    const std::int64_t t = corner[0] + kt * l.dilation[0];
+    for (std::int64_t ky = 0; ky < l.kernel[1]; ++ky) {
+      const std::int64_t y = corner[1] + ky * l.dilation[1];
+      for (std::int64_t kx = 0; kx < l.kernel[2]; ++kx) {
+        const std::int64_t x = corner[2] + kx * l.dilation[2];
+        places[tap++] = inside(t, 0) && inside(y, 1) && inside(x, 2)
+                            ? (t * extent_[1] + y) * extent_[2] + x
+                            : -1;
       }
     }
   }

@@ -79,17 +79,17 @@ struct SynapseBlock {
   std::int64_t nonzero = 0;  ///< Weights.
 };
 
-/// Weight masks of a layer. They are made when asked for where that is quick, and where they are
-/// used few times; otherwise once.
+/// Weight masks of a layer: made once where several tiles use them, else when asked for.
 class SynapseMasks {
  public:
-  /// `data` outlives the object.
-  SynapseMasks(const sim::LayerData& data, const Passes& passes);
+  /// Both arguments outlive the object; `uses` is the number of tiles that share weights.
+  SynapseMasks(const sim::LayerData& data, const Passes& passes, std::int64_t uses);
   /// Of the Tm outputs from `out0` on; in `scratch` or kept here.
   const SynapseBlock& block(std::int64_t group, std::int64_t out0, std::int64_t pass,
                             SynapseBlock& scratch) const;
 
  private:
+  void make(std::int64_t group, std::int64_t out0, std::int64_t pass, SynapseBlock& block) const;
   void build(std::int64_t group, std::int64_t out0, std::int64_t pass, SynapseBlock& block) const;
   void build_by_sixteen(std::int64_t group, std::int64_t out0, std::int64_t pass,
                         SynapseBlock& block) const;
@@ -123,10 +123,14 @@ class Windows : public array::PixelMasks {
 
  private:
   void load_steps(const map::TileBox& box);
+  void load_step(const map::TileBox& box, std::int64_t step, std::int64_t t, std::int64_t y0,
+                 std::int64_t x0);
   void load_inputs(const sim::LayerData& data, const map::TileBox& box);
   void spread_input(const std::uint64_t* row, const map::TileBox& box, const map::Loops& loops,
                     std::int64_t column, std::uint32_t* to, std::int64_t pitch) const;
   void load_windows(const map::Loops& loops, const map::TileBox& box);
+  void find_inputs(const map::Loops& loops, const std::array<std::int64_t, 3>& output,
+                   std::span<std::int64_t> places) const;
   void load_packed(const sim::LayerData& data, const map::TileBox& box);
 
   const Passes& passes_;
@@ -134,10 +138,12 @@ class Windows : public array::PixelMasks {
   std::int64_t steps_ = 0, pass_words_ = 0, nonzero_ = 0;
   std::vector<std::uint32_t> masks_;
   std::vector<std::int32_t> neurons_at_, synapses_at_, present_;
+  std::vector<std::int64_t> step_key_;  ///< What these tables depend on.
   /// Inputs under the block's windows: [pass][T][H][W][word][column], bits are groups of Tn inputs.
   std::vector<std::uint32_t> inputs_;
   std::array<std::int64_t, 3> low_{}, extent_{};  ///< Of the inputs, clipped to the map.
   std::int64_t group_words_ = 0;                  ///< Words of `inputs_` per column.
+  std::vector<std::int64_t> group_bits_;          ///< Bits used there, per pass.
 };
 
 }  // namespace syncopate::accel::flexflow

@@ -62,7 +62,8 @@ void plain_kernel(const KernelArgs& a) {
 
 }  // namespace
 
-RelaxedArray::RelaxedArray(const RelaxedRules& rules) : rules_(rules), lanes_(padded(rules.array)) {
+RelaxedArray::RelaxedArray(const RelaxedRules& rules)
+    : rules_(rules), vectors_(vector_code()), lanes_(padded(rules.array)) {
   finish_.resize(static_cast<std::size_t>(lanes_ * lanes_));
   reduced_.resize(static_cast<std::size_t>(lanes_));
   ring_.resize(static_cast<std::size_t>(lanes_ * rules.slack));
@@ -87,7 +88,7 @@ void RelaxedArray::run(const Segment& segment) {
                         rules_.slices,  step_,           static_cast<std::int32_t>(gate),
                         finish_.data(), reduced_.data(), ring_.data(),
                         &issued_,       &busy_};
-  if (!vector_code() || !vector_kernel(args)) plain_kernel(args);
+  if (!vectors_ || !vector_kernel(args)) plain_kernel(args);
   step_ += segment.steps;
   through_[1] = through_[0];
   through_[0] = *std::max_element(reduced_.begin(), reduced_.end());

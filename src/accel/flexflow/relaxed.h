@@ -36,6 +36,10 @@ struct Segment {
   const std::int32_t* present = nullptr;
   const std::int32_t* alive = nullptr;
   std::int64_t steps = 0;
+  /// All rows have the same neurons in a step, and the synapses of row r are `stride * r` words on,
+  /// whatever the step; for arrays of up to 16 rows.
+  bool one_pixel = false;
+  std::int64_t stride = 0;
   /// With slices < 4, per word and column: 1 for each slice (2: in either half; 1: one in each
   /// 16-bit half) that holds pairs of the pass, else 0.
   const std::uint32_t* floors = nullptr;
@@ -65,6 +69,7 @@ class RelaxedArray {
 
  private:
   RelaxedRules rules_;
+  bool vectors_;
   std::int64_t lanes_;  ///< Rows, and columns, padded.
   std::vector<std::int32_t> finish_, reduced_, ring_;
   std::int64_t step_ = 0;

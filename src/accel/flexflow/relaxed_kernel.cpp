@@ -79,8 +79,9 @@ inline __m512i match(const KernelArgs& a, const std::uint32_t* neurons,
   return pairs;
 }
 
-/// All steps of a segment for 16 rows from `row0`; kColumns vectors of columns.
-template <int kColumns, int kWords, bool kScan>
+/// All steps of a segment for 16 rows from `row0`; kColumns vectors of columns. kOnePixel: all rows
+/// have the same neurons, and their synapses follow each other.
+template <int kColumns, int kWords, bool kScan, bool kOnePixel>
 void run_rows(const KernelArgs& a, std::int64_t row0) {
   const Segment& g = a.segment;
   __m512i finish[kColumns][kRows];
@@ -143,7 +144,13 @@ template <int kColumns, int kWords>
 void run_all(const KernelArgs& a) {
   const bool scan = a.slices != 4 || a.segment.minimum != nullptr;
   for (std::int64_t row = 0; row < a.lanes; row += kRows) {
-    scan ? run_rows<kColumns, kWords, true>(a, row) : run_rows<kColumns, kWords, false>(a, row);
+    if (scan) {
+      run_rows<kColumns, kWords, true, false>(a, row);
+    } else if (kColumns == 1 && a.segment.one_pixel) {
+      run_rows<kColumns, kWords, false, kColumns == 1>(a, row);
+    } else {
+      run_rows<kColumns, kWords, false, false>(a, row);
+    }
   }
 }
 
@@ -157,6 +164,25 @@ void run_words(const KernelArgs& a) {
     default:
       return run_all<kColumns, 0>(a);
   }
+}
+
+/// For windows of one or two words of 16 lanes, whose inputs have one.
+template <int kWords>
+void window_in_vectors(const WindowArgs& a) {
+  __m512i low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
+  for (std::size_t tap = 0; tap < a.places.size(); ++tap) {
+    if (a.places[tap] < 0) continue;
+    const __m512i input = _mm512_loadu_si512(a.inputs + a.places[tap] * 16);
+    const auto slot = static_cast<unsigned>(a.slots[tap]);
+    if (kWords == 1 || slot < 32) {
+      low = _mm512_or_si512(low, _mm512_slli_epi32(input, slot));
+      if (kWords == 2) high = _mm512_or_si512(high, _mm512_srli_epi32(input, 32 - slot));
+    } else {
+      high = _mm512_or_si512(high, _mm512_slli_epi32(input, slot - 32));
+    }
+  }
+  _mm512_storeu_si512(a.to, low);
+  if (kWords == 2) _mm512_storeu_si512(a.to + 16, high);
 }
 
 void spread_in_vectors(const std::uint16_t* groups, std::int64_t count, std::int64_t slot,
@@ -208,12 +234,43 @@ bool has_vector_kernel() {
 
 namespace {
 void spread_in_vectors(const std::uint16_t*, std::int64_t, std::int64_t, std::uint32_t*) {}
+template <int kWords>
+void window_in_vectors(const WindowArgs&) {}
 }  // namespace
 
 bool vector_kernel(const KernelArgs&) { return false; }
 bool has_vector_kernel() { return false; }
 
 #endif
+
+namespace {
+
+/// to |= from << shift, in arrays of [word][lane]; bits beyond the words of `to` are zero.
+void or_shifted(const std::uint32_t* from, std::int64_t from_words, std::int64_t shift,
+                const WindowArgs& a) {
+  const int up = static_cast<int>(shift % 32);
+  for (std::int64_t w = 0; w < from_words; ++w) {
+    const std::int64_t target = w + shift / 32;
+    for (std::int64_t l = 0; l < a.lanes; ++l) {
+      const std::uint32_t bits = from[w * a.lanes + l];
+      if (target < a.words) a.to[target * a.lanes + l] |= bits << up;
+      if (up != 0 && target + 1 < a.words) a.to[(target + 1) * a.lanes + l] |= bits >> (32 - up);
+    }
+  }
+}
+
+}  // namespace
+
+void or_window(const WindowArgs& a) {
+  if (a.lanes == 16 && a.input_words == 1 && a.words <= 2 && vector_code()) {
+    return a.words == 1 ? window_in_vectors<1>(a) : window_in_vectors<2>(a);
+  }
+  for (std::size_t tap = 0; tap < a.places.size(); ++tap) {
+    if (a.places[tap] < 0) continue;
+    or_shifted(a.inputs + a.places[tap] * a.input_words * a.lanes, (a.bits + 31) / 32, a.slots[tap],
+               a);
+  }
+}
 
 void spread_bits(const std::uint16_t* groups, std::int64_t count, std::int64_t slot,
                  std::uint32_t* to) {
