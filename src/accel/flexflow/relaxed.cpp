@@ -55,6 +55,7 @@ void plain_kernel(const KernelArgs& a) {
           plain_row(a, g.neurons + g.neurons_at[at], g.synapses + g.synapses_at[at], present, gate,
                     a.finish + r * a.lanes);
       if (present) a.reduced[r] = std::max(a.reduced[r] + 1, latest);
+      *a.latest = std::max(*a.latest, std::int64_t{a.reduced[r]});
       if (a.slack != 0) slot[r] = a.reduced[r];
     }
   }
@@ -84,14 +85,15 @@ void RelaxedArray::run(const Segment& segment) {
     filled_ = gate = std::max(filled_, gate) + segment.refill_words;
     refilling_ += std::max<std::int64_t>(0, gate - through_[0]);
   }
+  std::int64_t latest = through_[0];
   const KernelArgs args{segment,        lanes_,          rules_.slack,
                         rules_.slices,  step_,           static_cast<std::int32_t>(gate),
                         finish_.data(), reduced_.data(), ring_.data(),
-                        &issued_,       &busy_};
+                        &issued_,       &busy_,          &latest};
   if (!vectors_ || !vector_kernel(args)) plain_kernel(args);
   step_ += segment.steps;
   through_[1] = through_[0];
-  through_[0] = *std::max_element(reduced_.begin(), reduced_.end());
+  through_[0] = latest;
 }
 
 bool vector_code() { return vectors_allowed && has_vector_kernel(); }

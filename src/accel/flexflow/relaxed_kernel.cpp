@@ -109,8 +109,9 @@ void run_rows(const KernelArgs& a, std::int64_t row0) {
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) {
         __m512i beats;
-        const __m512i pairs = match<kWords, kScan>(
-            a, g.neurons + g.neurons_at[at + r], g.synapses + g.synapses_at[at + r], 16 * c, beats);
+        const std::uint32_t* pixel = g.neurons + g.neurons_at[at + (kOnePixel ? 0 : r)];
+        const std::uint32_t* map = g.synapses + (kOnePixel ? r * g.stride : g.synapses_at[at + r]);
+        const __m512i pairs = match<kWords, kScan>(a, pixel, map, 16 * c, beats);
         if constexpr (kScan) {
           beats = _mm512_and_si512(beats, _mm512_set1_epi32(present[r]));
           busy = _mm512_add_epi32(busy, beats);
@@ -135,6 +136,7 @@ void run_rows(const KernelArgs& a, std::int64_t row0) {
     }
   }
   _mm512_storeu_si512(a.reduced + row0, reduced);
+  *a.latest = std::max(*a.latest, std::int64_t{_mm512_reduce_max_epi32(reduced)});
   const std::int64_t pairs = _mm512_reduce_add_epi32(issued);
   *a.issued += pairs;
   *a.busy += kScan ? _mm512_reduce_add_epi32(busy) : pairs;

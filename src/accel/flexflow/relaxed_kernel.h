@@ -20,6 +20,7 @@ struct KernelArgs {
   std::int32_t* reduced;  ///< [row]
   std::int32_t* ring;     ///< [step mod slack][row]
   std::int64_t *issued, *busy;
+  std::int64_t* latest;  ///< Raised to the latest reduction.
 };
 
 /// Whether this CPU has the instructions.
