@@ -158,8 +158,10 @@ void ArrayRun::count_blocks(Totals& totals, TileCycles& cycles) const {
   static_cast<void>(data_.input_bits());  // Built here, not inside the loop below.
   const std::int64_t words = position_words(layer_.loops, layer_.tiling);
   const std::int64_t blocks = tiles() / order.out_blocks();
+  tbb::enumerable_thread_specific<std::unique_ptr<PixelMasks>> masks(
+      [this] { return conv_->masks(); });
   tbb::parallel_for(Range(0, blocks, 4), [&](const Range& range) {
-    const std::unique_ptr<PixelMasks> neurons = conv_->masks();
+    const std::unique_ptr<PixelMasks>& neurons = masks.local();
     sim::Stats& stats = totals.local();
     for (std::int64_t block = range.begin(); block != range.end(); ++block) {
       map::TileStep step = order.operand_block(block);

@@ -200,10 +200,12 @@ void Windows::load_step(const map::TileBox& box, std::int64_t step, std::int64_t
   for (std::int64_t y = y0; y < std::min(height, y0 + out.rows); ++y) {
     for (std::int64_t x = x0; x < std::min(width, x0 + out.cols); ++x) {
       const std::int64_t row = box.begin[1] + y, col = box.begin[2] + x;
-      const std::int64_t phase = mapping.phase(row, col);
+      const std::int64_t phase = phases == 1 ? 0 : mapping.phase(row, col);
+      const std::int64_t first = mapping.row(0, row, col);
       const std::int64_t pixel = (t * height + y) * width + x;
       for (std::int64_t m = 0; m < out.maps; ++m) {
-        const auto at = static_cast<std::size_t>(step * passes_.lanes() + mapping.row(m, row, col));
+        const auto at =
+            static_cast<std::size_t>(step * passes_.lanes() + first + m * out.rows * out.cols);
         neurons_at_[at] = static_cast<std::int32_t>(pixel * stride);
         synapses_at_[at] = static_cast<std::int32_t>((m * phases + phase) * stride);
         present_[at] = -1;

@@ -1,6 +1,7 @@
 #include "accel/flexflow/relaxed_kernel.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/simd.h"
 
@@ -21,6 +22,13 @@ SYNCOPATE_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx51
 namespace {
 
 constexpr int kRows = 16;  ///< Worked on together: their latest PEs are found by transposition.
+
+/// Calls use(0), ..., use(15), each with a constant once inlined: arrays stay in registers.
+template <class Use>
+inline __attribute__((always_inline)) void for_rows(const Use& use) {
+  [&]<int... r>(std::integer_sequence<int, r...>)
+      __attribute__((always_inline)) { (use(r), ...); }(std::make_integer_sequence<int, kRows>());
+}
 
 /// Vectors of rows r, ..., r+15 to one vector whose lane i is the maximum of vector i.
 inline __m512i max_of_each(const __m512i (&rows)[kRows]) {
@@ -79,9 +87,8 @@ inline __m512i match(const KernelArgs& a, const std::uint32_t* neurons,
   return pairs;
 }
 
-/// All steps of a segment for 16 rows from `row0`; kColumns vectors of columns. kOnePixel: all rows
-/// have the same neurons, and their synapses follow each other.
-template <int kColumns, int kWords, bool kScan, bool kOnePixel>
+/// All steps of a segment for 16 rows from `row0`; kColumns vectors of columns.
+template <int kColumns, int kWords, bool kScan>
 void run_rows(const KernelArgs& a, std::int64_t row0) {
   const Segment& g = a.segment;
   __m512i finish[kColumns][kRows];
@@ -109,9 +116,8 @@ void run_rows(const KernelArgs& a, std::int64_t row0) {
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) {
         __m512i beats;
-        const std::uint32_t* pixel = g.neurons + g.neurons_at[at + (kOnePixel ? 0 : r)];
-        const std::uint32_t* map = g.synapses + (kOnePixel ? r * g.stride : g.synapses_at[at + r]);
-        const __m512i pairs = match<kWords, kScan>(a, pixel, map, 16 * c, beats);
+        const __m512i pairs = match<kWords, kScan>(
+            a, g.neurons + g.neurons_at[at + r], g.synapses + g.synapses_at[at + r], 16 * c, beats);
         if constexpr (kScan) {
           beats = _mm512_and_si512(beats, _mm512_set1_epi32(present[r]));
           busy = _mm512_add_epi32(busy, beats);
@@ -142,17 +148,85 @@ void run_rows(const KernelArgs& a, std::int64_t row0) {
   *a.busy += kScan ? _mm512_reduce_add_epi32(busy) : pairs;
 }
 
+/// Four rows of the case below: their slowest PEs, per 128 bits of the vector.
+template <int kWords, int kFirst>
+inline __m512i four_rows(__m512i (&finish)[kRows], const std::int32_t* gates,
+                         const __m512i (&pixel)[kWords], const std::uint32_t* maps,
+                         std::int64_t stride, __m512i& issued) {
+  const auto row = [&](int r) __attribute__((always_inline)) {
+    const std::uint32_t* map = maps + r * stride;
+    __m512i pairs = _mm512_popcnt_epi32(_mm512_and_si512(pixel[0], _mm512_loadu_si512(map)));
+    if constexpr (kWords == 2) {
+      pairs = _mm512_add_epi32(
+          pairs, _mm512_popcnt_epi32(_mm512_and_si512(pixel[1], _mm512_loadu_si512(map + kRows))));
+    }
+    issued = _mm512_add_epi32(issued, pairs);
+    return _mm512_add_epi32(_mm512_max_epi32(finish[r], _mm512_set1_epi32(gates[r])), pairs);
+  };
+  const __m512i a = finish[kFirst] = row(kFirst), b = finish[kFirst + 1] = row(kFirst + 1);
+  const __m512i ab = _mm512_max_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+  const __m512i c = finish[kFirst + 2] = row(kFirst + 2), d = finish[kFirst + 3] = row(kFirst + 3);
+  const __m512i cd = _mm512_max_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+  return _mm512_max_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+}
+
+/// The common case: 16 x 16 PEs whose rows compute 16 maps of one pixel, so that all have the same
+/// neurons; nothing but pairs takes time.
+template <int kWords>
+void run_one_pixel(const KernelArgs& a) {
+  const Segment g = a.segment;
+  std::int32_t* const ring = a.ring;
+  __m512i finish[kRows];
+  for_rows([&](int r) { finish[r] = _mm512_loadu_si512(a.finish + r * kRows); });
+  __m512i reduced = _mm512_loadu_si512(a.reduced), issued = _mm512_setzero_si512();
+  const __m512i alive = _mm512_loadu_si512(g.alive), segment_gate = _mm512_set1_epi32(a.gate);
+  const std::int64_t slack = a.slack;
+  std::int64_t slot = slack == 0 ? 0 : a.first_step % slack;
+  for (std::int64_t step = 0; step < g.steps; ++step) {
+    __m512i gate = segment_gate;
+    if (slack != 0) gate = _mm512_max_epi32(gate, _mm512_loadu_si512(ring + slot * kRows));
+    alignas(64) std::int32_t gates[kRows];
+    _mm512_store_si512(gates, gate);
+    // Read back as broadcasts from memory: permutations would take the registers of `finish`.
+    __asm__("" : "+m"(gates));
+    __m512i pixel[kWords];
+    const std::uint32_t* neurons = g.neurons + g.neurons_at[step * kRows];
+    for (int w = 0; w < kWords; ++w) pixel[w] = _mm512_loadu_si512(neurons + w * kRows);
+    const auto four = [&]<int kFirst>() __attribute__((always_inline)) {
+      return four_rows<kWords, kFirst>(finish, gates, pixel, g.synapses, g.stride, issued);
+    };
+    const __m512i f0 = four.template operator()<0>(), f1 = four.template operator()<4>();
+    const __m512i low =
+        _mm512_max_epi32(_mm512_shuffle_i32x4(f0, f1, 0x44), _mm512_shuffle_i32x4(f0, f1, 0xee));
+    const __m512i f2 = four.template operator()<8>(), f3 = four.template operator()<12>();
+    const __m512i high =
+        _mm512_max_epi32(_mm512_shuffle_i32x4(f2, f3, 0x44), _mm512_shuffle_i32x4(f2, f3, 0xee));
+    const __m512i latest = _mm512_max_epi32(_mm512_shuffle_i32x4(low, high, 0x88),
+                                            _mm512_shuffle_i32x4(low, high, 0xdd));
+    const __mmask16 outputs =
+        _mm512_test_epi32_mask(alive, _mm512_loadu_si512(g.present + step * kRows));
+    reduced = _mm512_mask_max_epi32(reduced, outputs,
+                                    _mm512_add_epi32(reduced, _mm512_set1_epi32(1)), latest);
+    if (slack == 0) continue;
+    _mm512_storeu_si512(ring + slot * kRows, reduced);
+    if (++slot == slack) slot = 0;
+  }
+  for_rows([&](int r) { _mm512_storeu_si512(a.finish + r * kRows, finish[r]); });
+  _mm512_storeu_si512(a.reduced, reduced);
+  *a.latest = std::max(*a.latest, std::int64_t{_mm512_reduce_max_epi32(reduced)});
+  const std::int64_t pairs = _mm512_reduce_add_epi32(issued);
+  *a.issued += pairs;
+  *a.busy += pairs;
+}
+
 template <int kColumns, int kWords>
 void run_all(const KernelArgs& a) {
   const bool scan = a.slices != 4 || a.segment.minimum != nullptr;
+  if constexpr (kColumns == 1 && (kWords == 1 || kWords == 2)) {
+    if (!scan && a.segment.one_pixel) return run_one_pixel<kWords>(a);
+  }
   for (std::int64_t row = 0; row < a.lanes; row += kRows) {
-    if (scan) {
-      run_rows<kColumns, kWords, true, false>(a, row);
-    } else if (kColumns == 1 && a.segment.one_pixel) {
-      run_rows<kColumns, kWords, false, kColumns == 1>(a, row);
-    } else {
-      run_rows<kColumns, kWords, false, false>(a, row);
-    }
+    scan ? run_rows<kColumns, kWords, true>(a, row) : run_rows<kColumns, kWords, false>(a, row);
   }
 }
 
