@@ -89,14 +89,22 @@ std::vector<arch::Block> blocks(const arch::Spec& spec) {
   using arch::BlockKind;
   const std::int64_t pes = spec.multipliers(), d = spec.lanes;
   const auto buffer = [&](const char* name) { return spec.buffer_bytes(name) * 8; };
-  return {{"PE", BlockKind::multiplier, kWordBits, pes},
-          {"PE", BlockKind::adder, array::kSumBits, pes},
-          {"PE", BlockKind::registers, kWordBits + array::kSumBits, pes},
-          {"local stores", BlockKind::sram, spec.integer("store_words") * kWordBits, 2 * pes},
-          {"pooling unit", BlockKind::adder, array::kSumBits, d},
-          {"NBin", BlockKind::sram, buffer("NBin"), 1},
-          {"NBout", BlockKind::sram, buffer("NBout"), 1},
-          {"SB", BlockKind::sram, buffer("SB"), 1}};
+  std::vector<arch::Block> result = {
+      {"PE", BlockKind::multiplier, kWordBits, pes},
+      {"PE", BlockKind::adder, array::kSumBits, pes},
+      {"PE", BlockKind::registers, kWordBits + array::kSumBits, pes},
+      {"local stores", BlockKind::sram, spec.integer("store_words") * kWordBits, 2 * pes},
+      {"pooling unit", BlockKind::adder, array::kSumBits, d},
+      {"NBin", BlockKind::sram, buffer("NBin"), 1},
+      {"NBout", BlockKind::sram, buffer("NBout"), 1},
+      {"SB", BlockKind::sram, buffer("SB"), 1}};
+  if (spec.param("skip") != "none") {
+    // What grows with a PE's slack and scan; the rest of the skip logic is in area_overhead.
+    const std::int64_t scanned = kWordBits * spec.integer("slices_per_cycle");
+    result.push_back({"skip logic", BlockKind::sram, array::kSumBits * spec.integer("slack"), pes});
+    result.push_back({"skip logic", BlockKind::logic, scanned, pes});
+  }
+  return result;
 }
 
 template <class Enum>
@@ -129,11 +137,14 @@ arch::Spec spec(const Params& overrides) {
   spec.word_bits = kWordBits;
   spec.node_nm = 65;  // [paper]
   spec.clock_mhz = read.integer("clock_mhz", 1000, "clock, MHz [derived]", 1, 10000);
+  // Buffers have a bank per row or column, so that they grow with the array [derived].
   const std::int64_t nbin = read.integer(
-      "NBin", 16384, "half of the 32 KB neuron buffer [paper], bytes: inputs", 128, kLargest);
+      "NBin", 1024 * d, "half of the 32 KB neuron buffer [paper] at D = 16, bytes: inputs", 128,
+      kLargest);
   const std::int64_t nbout = read.integer(
-      "NBout", 16384, "the other half, which swaps roles with it: partial sums", 128, kLargest);
-  const std::int64_t sb = read.integer("SB", 32768, "kernel buffer, bytes [paper]", 128, kLargest);
+      "NBout", 1024 * d, "the other half, which swaps roles with it: partial sums", 128, kLargest);
+  const std::int64_t sb =
+      read.integer("SB", 2048 * d, "kernel buffer, bytes [paper: 32 KB at D = 16]", 128, kLargest);
   spec.buffers = {{"NBin", nbin}, {"NBout", nbout}, {"SB", sb}};
   spec.dram = read.text("dram", "ideal-25.6", "DRAM preset [assumed]");
   read.integer("store_words", 128, "words of each of a PE's two local stores [paper: 256 B]", 2,

@@ -55,7 +55,7 @@ arch::Spec spec(const Params& overrides) {
   const std::int64_t nbout =
       read.integer("NBout", 131072, "partial sum buffer, bytes [assumed]", 1024, kLargest);
   const std::int64_t sb =
-      read.integer("SB", 65536, "synapse buffer, bytes [assumed]", 1024, kLargest);
+      read.integer("SB", 131072, "synapse buffer, bytes [assumed]", 1024, kLargest);
   const std::int64_t memory = read.integer(
       "CU_memory", 1024,
       "operands a CU keeps, bytes; energy only; published 0.97 KB [recalled, low]", 64, 65536);

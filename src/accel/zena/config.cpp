@@ -41,7 +41,7 @@ arch::Spec spec(const Params& overrides) {
   const std::int64_t nbout =
       read.integer("NBout", 131072, "partial sum buffer, bytes [assumed]", 512, kLargest);
   const std::int64_t sb =
-      read.integer("SB", 65536, "synapse buffer, bytes [assumed]", 1024, kLargest);
+      read.integer("SB", 131072, "synapse buffer, bytes [assumed]", 1024, kLargest);
   const std::int64_t memory = read.integer(
       "PE_memory", 512, "operands a PE keeps, bytes; energy only [assumed]", 64, 65536);
   spec.buffers = {{"NBin", nbin}, {"NBout", nbout}, {"SB", sb}};
