@@ -63,8 +63,8 @@ struct Spec {
   std::vector<Buffer> buffers;
   std::string dram = "ideal-25.6";  ///< Preset name, see data/dram/.
   std::vector<Action> actions;
-  std::vector<Block> blocks;  ///< Empty when a machine's area is not modelled.
-  double area_overhead = 0;   ///< Fraction on top of all blocks: control, wiring [assumed].
+  std::vector<Block> blocks;      ///< Empty when a machine's area is not modelled.
+  double area_overhead = 0;       ///< Fraction on top of all blocks: control, wiring [assumed].
   std::vector<ParamInfo> params;  ///< As declared and resolved; the machine reads its own back.
 
   int multipliers() const { return lanes * multipliers_per_lane; }

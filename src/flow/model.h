@@ -8,7 +8,8 @@
 
 namespace syncopate::flow {
 
-/// What to load: "FILE.onnx", a container "FILE.sync" (told by its first bytes), or "zoo:NAME" for a known network with made-up weights.
+/// What to load: "FILE.onnx", a container "FILE.sync" (told by its first bytes), or "zoo:NAME" for
+/// a known network with made-up weights.
 struct ModelOptions {
   std::string model;
   std::map<std::string, std::int64_t> dims;  ///< Extents of symbolic dimensions by name.
