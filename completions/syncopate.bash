@@ -85,18 +85,18 @@ _syncopate() {
   if [[ $current == -* ]]; then
     local options=$general
     case $command in
-      run) options+=" $model $input $machine --bits --check --labels --json --csv --report --all-layers" ;;
+      run) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --check --labels --json --csv --report --all-layers" ;;
       inspect) options+=" $model --json --text" ;;
       list) options+=" --names --params --networks --dram" ;;
-      lower) options+=" $model $input --output --quantized --no-optimize --bits" ;;
-      compile) options+=" $model $input $machine --bits --output" ;;
-      disasm) options+=" $model $input $machine --bits --tiles" ;;
+      lower) options+=" $model $input --output --quantized --no-optimize --bits --threshold-weights --threshold-activations" ;;
+      compile) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --output" ;;
+      disasm) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --tiles" ;;
       prune) options+=" $model --output --density --method --criterion --block --layer --keep" ;;
       quantize) options+=" $model $input --output" ;;
       compress) options+=" $model --output --mode --bits --codebook --tolerance --rows --layer --other-bits --json" ;;
       decompress) options+=" --output" ;;
-      eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits" ;;
-      tune) options+=" $model $input $machine --vary --objective --any-area --budget --journal --bits" ;;
+      eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits --threshold-weights --threshold-activations" ;;
+      tune) options+=" $model $input $machine --vary --objective --any-area --budget --journal --bits --threshold-weights --threshold-activations" ;;
       reproduce) options+=" --json --report --data" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$current"))

@@ -77,9 +77,11 @@ std::vector<flow::MachineRequest> to_machines(const MachineArguments& arguments,
   return machines;
 }
 
-gconv::QuantizeOptions to_quantize(int bits) {
+gconv::QuantizeOptions to_quantize(const Precision& precision) {
   gconv::QuantizeOptions options;
-  options.weight_bits = options.activation_bits = bits;
+  options.weight_bits = options.activation_bits = precision.bits;
+  options.weight_threshold = precision.weight_threshold;
+  options.activation_threshold = precision.activation_threshold;
   return options;
 }
 

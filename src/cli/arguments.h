@@ -17,6 +17,6 @@ flow::InputOptions to_input(const InputArguments& arguments);
 /// to `energy`, where that is wanted.
 std::vector<flow::MachineRequest> to_machines(const MachineArguments& arguments,
                                               Params* energy = nullptr);
-gconv::QuantizeOptions to_quantize(int bits);
+gconv::QuantizeOptions to_quantize(const Precision& precision);
 
 }  // namespace syncopate::cli

@@ -14,7 +14,7 @@ void lower_command(const LowerArguments& arguments, Console& console) {
     flow::PrepareOptions options;
     options.model = to_model(arguments.model);
     options.input = to_input(arguments.input);
-    options.quantize = to_quantize(arguments.bits);
+    options.quantize = to_quantize(arguments.precision);
     options.optimize = !arguments.no_optimize;
     return flow::prepare_chain(options);
   };

@@ -57,7 +57,7 @@ void eval_command(const EvalArguments& arguments, Console& console) {
   const flow::DataSet set = load(arguments, graph);
   flow::EvaluateOptions options;
   options.normalization = flow::normalization(to_input(arguments.normalization), set.channels);
-  options.quantize = to_quantize(arguments.bits);
+  options.quantize = to_quantize(arguments.precision);
   options.label_offset = arguments.label_offset;
 
   ProgressBar bar(console.progress_visible());
@@ -67,8 +67,8 @@ void eval_command(const EvalArguments& arguments, Console& console) {
         bar.update("eval", set.name, done, total);
       });
   bar.clear();
-  if (json.wanted()) json.write(as_json(result, set.name, arguments.bits), console);
-  if (!json.is_stdout()) console.print(as_text(result, set.name, arguments.bits));
+  if (json.wanted()) json.write(as_json(result, set.name, arguments.precision.bits), console);
+  if (!json.is_stdout()) console.print(as_text(result, set.name, arguments.precision.bits));
 }
 
 }  // namespace syncopate::cli

@@ -28,7 +28,7 @@ gconv::Chain chain_for(const Arguments& arguments) {
   flow::PrepareOptions options;
   options.model = to_model(arguments.model);
   options.input = to_input(arguments.input);
-  options.quantize = to_quantize(arguments.bits);
+  options.quantize = to_quantize(arguments.precision);
   return flow::prepare_chain(options);
 }
 

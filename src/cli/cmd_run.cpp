@@ -19,7 +19,7 @@ flow::RunOptions to_options(const RunArguments& arguments, const std::string& co
   options.model = to_model(arguments.model);
   options.machines = to_machines(arguments.machines, &options.energy);
   options.input = to_input(arguments.input);
-  options.quantize = to_quantize(arguments.bits);
+  options.quantize = to_quantize(arguments.precision);
   options.check = sim::check_mode_from(arguments.check);
   options.dram = arguments.machines.dram;
   options.command = command_line;

@@ -34,7 +34,7 @@ flow::TuneOptions to_options(const TuneArguments& arguments) {
   options.run.machines = to_machines(arguments.machines, &options.run.energy);
   if (options.run.machines.size() != 1) fail("--on: a search takes one machine");
   options.run.input = to_input(arguments.input);
-  options.run.quantize = to_quantize(arguments.bits);
+  options.run.quantize = to_quantize(arguments.precision);
   options.run.dram = arguments.machines.dram;
   for (const std::string& word : arguments.vary) options.knobs.push_back(knob_from(word));
   options.objective = flow::objective_from(arguments.objective);

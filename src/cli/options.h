@@ -41,12 +41,18 @@ struct MachineArguments {
   std::string dram;
 };
 
+/// How a network is brought to fixed point.
+struct Precision {
+  int bits = 16;
+  double weight_threshold = 0, activation_threshold = 0;
+};
+
 struct RunArguments {
   ModelArguments model;
   InputArguments input;
   MachineArguments machines;
   std::string check = "sample";
-  int bits = 16;
+  Precision precision;
   std::string labels;
   std::string json, csv, html;
   bool all_layers = false;
@@ -70,14 +76,14 @@ struct LowerArguments {
   std::string output;
   bool quantized = false;
   bool no_optimize = false;
-  int bits = 16;
+  Precision precision;
 };
 
 struct CompileArguments {
   ModelArguments model;
   InputArguments input;
   MachineArguments machines;
-  int bits = 16;
+  Precision precision;
   std::string output;
 };
 
@@ -85,7 +91,7 @@ struct DisasmArguments {
   ModelArguments model;
   InputArguments input;
   MachineArguments machines;
-  int bits = 16;
+  Precision precision;
   bool tiles = false;
 };
 
@@ -130,7 +136,7 @@ struct EvalArguments {
   std::string data;              ///< Data set's name or a folder of pictures named by label.
   std::string root;              ///< Folder of data sets; empty: SYNCOPATE_DATA.
   std::int64_t label_offset = 0;
-  int bits = 16;
+  Precision precision;
   std::string json;
 };
 
@@ -143,7 +149,7 @@ struct TuneArguments {
   bool any_area = false;
   std::int64_t budget = 100;
   std::string journal;
-  int bits = 16;
+  Precision precision;
 };
 
 struct ReproduceArguments {

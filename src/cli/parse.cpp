@@ -89,10 +89,22 @@ void add_input(App& app, InputArguments& input) {
   add_normalization(app, input);
 }
 
-void add_bits(App& app, int& bits, const char* text) {
-  app.add_option("--bits", bits, text)
+void add_precision(App& app, Precision& precision, const char* text) {
+  app.add_option("--bits", precision.bits, text)
       ->type_name("8|16")
       ->check(CLI::IsMember({8, 16}).description(""))
+      ->group("Network");
+  app.add_option("--threshold-weights", precision.weight_threshold,
+                 "Weights below this share of the largest of their output become zero [0]")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->group("Network");
+  app.add_option(
+         "--threshold-activations", precision.activation_threshold,
+         "Activations below this share of their integer range become zero before layers with "
+         "weights [0]")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0).description(""))
       ->group("Network");
 }
 
@@ -122,7 +134,7 @@ void add_run(App& root, RunArguments& run) {
   add_model(app, run.model);
   add_machines(app, run.machines);
   add_input(app, run.input);
-  add_bits(app, run.bits, "Width of weights and activations [16]");
+  add_precision(app, run.precision, "Width of weights and activations [16]");
   app.add_option("--check", run.check,
                  "Replay tiles in the clocked engine: full, sample or off [sample]")
       ->type_name("HOW")
@@ -174,7 +186,7 @@ void add_lower(App& root, LowerArguments& lower) {
   app.add_flag("--quantized", lower.quantized, "In fixed point, calibrated on the input")
       ->group("Network");
   app.add_flag("--no-optimize", lower.no_optimize, "As lowered, without fusion")->group("Network");
-  add_bits(app, lower.bits, "Width with --quantized [16]");
+  add_precision(app, lower.precision, "Width with --quantized [16]");
   app.footer(
       "Examples:\n  syncopate lower net.onnx\n  syncopate lower net.onnx --quantized -o "
       "net.chain");
@@ -185,7 +197,7 @@ void add_compile(App& root, CompileArguments& compile) {
   add_model(app, compile.model);
   add_machines(app, compile.machines);
   add_input(app, compile.input);
-  add_bits(app, compile.bits, "Width of weights and activations [16]");
+  add_precision(app, compile.precision, "Width of weights and activations [16]");
   app.add_option("-o,--output", compile.output, "Program file")->required()->type_name("FILE.syp");
   app.footer(examples("Example:\n  syncopate compile net.onnx --on {one} -o net.syp"));
 }
@@ -197,7 +209,7 @@ void add_disasm(App& root, DisasmArguments& disasm) {
   app.get_option("MODEL")->description("Program file (.syp), or a network to compile first");
   app.get_option("--on")->required(false);
   add_input(app, disasm.input);
-  add_bits(app, disasm.bits, "Width of weights and activations [16]");
+  add_precision(app, disasm.precision, "Width of weights and activations [16]");
   app.add_flag("--tiles", disasm.tiles, "Also what each tile loads, computes and stores");
   app.footer(examples(
       "Examples:\n  syncopate disasm net.syp\n  syncopate disasm net.onnx --on {one} --tiles"));
@@ -312,7 +324,7 @@ void add_eval(App& root, EvalArguments& eval) {
       ->check(CLI::Range(0, 1000000));
   app.add_option("--json", eval.json, "Write the counts as JSON")->type_name("FILE");
   add_normalization(app, eval.normalization);
-  add_bits(app, eval.bits, "Width of weights and activations [16]");
+  add_precision(app, eval.precision, "Width of weights and activations [16]");
   app.footer(
       "Examples:\n  syncopate eval resnet20.onnx --data cifar10 --limit 1000\n"
       "  syncopate eval net.onnx --data pictures/ --normalize caffe --bits 8");
@@ -334,7 +346,7 @@ void add_tune(App& root, TuneArguments& tune) {
   app.add_option("--journal", tune.journal, "Keep what was run here, and go on from it")
       ->type_name("FILE");
   add_input(app, tune.input);
-  add_bits(app, tune.bits, "Width of weights and activations [16]");
+  add_precision(app, tune.precision, "Width of weights and activations [16]");
   app.footer(examples(
       "All combinations are run when the budget allows; else one parameter changes at a time.\n"
       "Examples:\n"

@@ -40,6 +40,10 @@ std::string identity_of(const RunOptions& run) {
   text += fmt::format(" dram {} input [{}] limit {} bits {}/{}", run.dram,
                       fmt::join(run.input.paths, ","), run.input.limit, run.quantize.weight_bits,
                       run.quantize.activation_bits);
+  if (run.quantize.weight_threshold > 0 || run.quantize.activation_threshold > 0) {
+    text += fmt::format(" thresholds {}/{}", run.quantize.weight_threshold,
+                        run.quantize.activation_threshold);
+  }
   return text;
 }
 

@@ -333,7 +333,9 @@ Chain quantize(const Chain& chain, const Ranges& ranges, const QuantizeOptions& 
       fail("{} bits; supported are 8 and 16", bits);
     }
   }
-  return quantizing::Quantizer(chain, ranges, options).run();
+  Chain result = quantizing::Quantizer(chain, ranges, options).run();
+  apply_thresholds(result, options.weight_threshold, options.activation_threshold);
+  return result;
 }
 
 }  // namespace syncopate::gconv
