@@ -35,6 +35,7 @@ codec::CompressOptions to_options(const CompressArguments& arguments) {
     options.bits = arguments.codebook;
   }
   options.tolerance = arguments.tolerance;
+  options.rate = arguments.rate;
   options.rows_per_book = arguments.rows;
   const bool lossless = options.quantizer == codec::Quantizer::keep;
   options.other_bits = arguments.other_bits > 0 ? arguments.other_bits : lossless ? 32 : 16;

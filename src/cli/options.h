@@ -119,6 +119,7 @@ struct CompressArguments {
   int bits = 0;      ///< Uniform integers; 0: not.
   int codebook = 0;  ///< Bits of codebook indices; 0: not.
   double tolerance = 0;
+  double rate = 0;
   std::int64_t rows = 0;
   std::vector<std::string> layer_bits;  ///< "node=bits".
   int other_bits = 0;                   ///< 0: 16 with quantization, 32 without.

@@ -270,6 +270,11 @@ void add_compress(App& root, CompressArguments& compress) {
                        ->type_name("N")
                        ->check(CLI::Range(1, 12).description(""));
   bits->excludes(codebook);
+  app.add_option("--rate", compress.rate,
+                 "With --codebook: trade error for code length; 0.01 to 0.1 is usual [0]")
+      ->type_name("X")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->needs(codebook);
   app.add_option("--tolerance", compress.tolerance,
                  "With --codebook: the fewest bits up to N within this relative squared error")
       ->type_name("X")

@@ -61,8 +61,7 @@ double lloyd(const Sorted& sorted, std::vector<double>& centers) {
 }
 
 /// The entries of one codebook for the non-zero values.
-std::vector<float> entries_for(std::vector<float> values, std::size_t most) {
-  const Sorted sorted(std::move(values));
+std::vector<float> entries_for(const Sorted& sorted, std::size_t most) {
   std::vector<float> distinct = sorted.values;
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   if (distinct.size() <= most) return distinct;
@@ -81,6 +80,89 @@ std::vector<float> entries_for(std::vector<float> values, std::size_t most) {
   return entries;
 }
 
+/// Entries with what their indices cost; an entry takes the values between its borders.
+struct RatedEntries {
+  std::vector<double> centers;  ///< Ascending.
+  std::vector<double> costs;    ///< Code length in units of squared error.
+  std::vector<double> borders;  ///< Between an entry and the next.
+};
+
+/// Drops entries that no value would take, and finds the borders of the others. The cost of entry c
+/// for a value v, less v^2, is a line in v, so this is the lower envelope of lines.
+void find_borders(RatedEntries& entries) {
+  RatedEntries kept;
+  const auto crossing = [&](double center, double cost) {
+    const double last = kept.centers.back();
+    return (center * center + cost - last * last - kept.costs.back()) / (2 * (center - last));
+  };
+  for (std::size_t i = 0; i < entries.centers.size(); ++i) {
+    const double center = entries.centers[i], cost = entries.costs[i];
+    while (!kept.centers.empty() && ((center == kept.centers.back() && cost < kept.costs.back()) ||
+                                     (!kept.borders.empty() && center != kept.centers.back() &&
+                                      crossing(center, cost) <= kept.borders.back()))) {
+      kept.centers.pop_back();
+      kept.costs.pop_back();
+      if (!kept.borders.empty()) kept.borders.pop_back();
+    }
+    if (!kept.centers.empty()) {
+      if (center == kept.centers.back()) continue;
+      kept.borders.push_back(crossing(center, cost));
+    }
+    kept.centers.push_back(center);
+    kept.costs.push_back(cost);
+  }
+  entries = std::move(kept);
+}
+
+/// Zeros stay zero: no entry may be cheaper than theirs.
+void keep_zero(RatedEntries& entries, bool zeros) {
+  if (!zeros) return;
+  const auto zero = std::find(entries.centers.begin(), entries.centers.end(), 0.0);
+  double& cost = entries.costs[static_cast<std::size_t>(zero - entries.centers.begin())];
+  cost = *std::min_element(entries.costs.begin(), entries.costs.end());
+}
+
+/// Entropy-constrained clustering from the entries of k-means. Zero, where there are zeros, is an
+/// entry that does not move.
+RatedEntries rated_entries(const Sorted& sorted, std::size_t zeros, const std::vector<float>& from,
+                           double rate) {
+  const auto count = static_cast<double>(sorted.values.size());
+  const double weight = rate * sorted.squares.back() / count;
+  RatedEntries entries;
+  entries.centers.assign(from.begin(), from.end());
+  if (zeros > 0) entries.centers.push_back(0);
+  std::sort(entries.centers.begin(), entries.centers.end());
+  entries.costs.assign(entries.centers.size(), 0);
+  find_borders(entries);
+  for (int round = 0; round < kRounds; ++round) {
+    RatedEntries next;
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < entries.centers.size(); ++i) {
+      std::size_t end = sorted.values.size();
+      if (i < entries.borders.size()) {
+        end = static_cast<std::size_t>(std::upper_bound(sorted.values.begin(), sorted.values.end(),
+                                                        static_cast<float>(entries.borders[i])) -
+                                       sorted.values.begin());
+      }
+      end = std::max(begin, end);
+      const bool fixed = zeros > 0 && entries.centers[i] == 0;
+      const auto members = static_cast<double>(end - begin + (fixed ? zeros : 0));
+      if (members > 0) {
+        next.costs.push_back(-weight * std::log2(members / (count + static_cast<double>(zeros))));
+        next.centers.push_back(
+            fixed ? 0 : (sorted.sums[end] - sorted.sums[begin]) / static_cast<double>(end - begin));
+      }
+      begin = end;
+    }
+    keep_zero(next, zeros > 0);
+    find_borders(next);
+    const bool moved = next.centers != entries.centers || next.borders != entries.borders;
+    entries = std::move(next);
+    if (!moved) break;
+  }
+  return entries;
+}
+
 /// Index of the nearest entry; of two equally near ones the smaller.
 std::int32_t nearest(const std::vector<float>& entries, float value) {
   const auto above = std::lower_bound(entries.begin(), entries.end(), value);
@@ -88,6 +170,39 @@ std::int32_t nearest(const std::vector<float>& entries, float value) {
   auto best = above - 1;
   if (above != entries.end() && *above - value < value - *best) best = above;
   return static_cast<std::int32_t>(best - entries.begin());
+}
+
+/// Clusters what shares a codebook.
+std::vector<float> cluster_part(std::span<const float> part, const CodebookOptions& options,
+                                std::span<std::int32_t> assignment) {
+  std::vector<float> nonzero;
+  std::copy_if(part.begin(), part.end(), std::back_inserter(nonzero),
+               [](float v) { return v != 0; });
+  const std::size_t zeros = part.size() - nonzero.size();
+  const Sorted sorted(std::move(nonzero));
+  const std::vector<float> entries = entries_for(sorted, std::size_t{1} << options.bits);
+  if (options.rate > 0 && !sorted.values.empty()) {
+    const RatedEntries rated = rated_entries(sorted, zeros, entries, options.rate);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const auto above = std::lower_bound(rated.borders.begin(), rated.borders.end(),
+                                          static_cast<double>(part[i]));
+      assignment[i] = static_cast<std::int32_t>(above - rated.borders.begin());
+    }
+    return {rated.centers.begin(), rated.centers.end()};
+  }
+  std::vector<float> book = entries;
+  if (zeros > 0) {
+    book.push_back(0);
+    std::sort(book.begin(), book.end());
+    book.erase(std::unique(book.begin(), book.end()), book.end());
+  }
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    // What was not zero stays connected, as far as the entries allow.
+    const float value =
+        part[i] == 0 ? 0 : entries[static_cast<std::size_t>(nearest(entries, part[i]))];
+    assignment[i] = nearest(book, value);
+  }
+  return book;
 }
 
 std::size_t elements_per_book(const Shape& shape, std::int64_t rows_per_book) {
@@ -106,6 +221,9 @@ std::size_t Codebooks::book_of(std::size_t element) const {
 Codebooks cluster(const Tensor& weights, const CodebookOptions& options) {
   if (options.bits < 1 || options.bits > 12)
     fail("codebooks of {} bits: expected 1 to 12", options.bits);
+  if (!(options.rate >= 0 && std::isfinite(options.rate))) {
+    fail("a codebook's rate is {}; expected 0 or more", options.rate);
+  }
   const std::span<const float> values = weights.data<float>();
   if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
     fail("weights that are not finite cannot be clustered");
@@ -114,25 +232,9 @@ Codebooks cluster(const Tensor& weights, const CodebookOptions& options) {
   result.assignment.resize(values.size());
   const std::size_t step = elements_per_book(weights.shape(), options.rows_per_book);
   for (std::size_t begin = 0; begin < values.size(); begin += step) {
-    const auto part = values.subspan(begin, std::min(step, values.size() - begin));
-    std::vector<float> nonzero;
-    std::copy_if(part.begin(), part.end(), std::back_inserter(nonzero),
-                 [](float v) { return v != 0; });
-    const bool zeros = nonzero.size() < part.size();
-    std::vector<float> entries = entries_for(std::move(nonzero), std::size_t{1} << options.bits);
-    std::vector<float> book = entries;
-    if (zeros) {
-      book.push_back(0);
-      std::sort(book.begin(), book.end());
-      book.erase(std::unique(book.begin(), book.end()), book.end());
-    }
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      // What was not zero stays connected, as far as the entries allow.
-      const float value =
-          part[i] == 0 ? 0 : entries[static_cast<std::size_t>(nearest(entries, part[i]))];
-      result.assignment[begin + i] = nearest(book, value);
-    }
-    result.books.push_back(std::move(book));
+    const std::size_t count = std::min(step, values.size() - begin);
+    result.books.push_back(cluster_part(values.subspan(begin, count), options,
+                                        std::span(result.assignment).subspan(begin, count)));
   }
   return result;
 }

@@ -17,6 +17,10 @@ struct CodebookOptions {
   /// Extent of the first dimension that shares a codebook; 0: the whole tensor [assumed: the
   /// sub-matrix size of the paper is unknown].
   std::int64_t rows_per_book = 0;
+  /// Weighs the ideal code length of an entry's index against the squared error, in units of the
+  /// mean square of the non-zero weights per bit: frequent entries win what lies between, rare ones
+  /// vanish, and small weights may become zero where there are zeros. 0: nearest entry.
+  double rate = 0;
 };
 
 /// A tensor as codebooks and an assignment. Retraining keeps the assignment and changes entries.
@@ -33,7 +37,8 @@ struct Codebooks {
 };
 
 /// Clusters every sub-matrix by k-means in one dimension (Lloyd's algorithm on sorted values, from
-/// entries spread evenly over the range and from quantiles; the better result is kept).
+/// entries spread evenly over the range and from quantiles; the better result is kept). With a rate
+/// entropy-constrained rounds follow (Chou, Lookabaugh and Gray 1989, in one dimension).
 /// Deterministic. InputError for bits outside 1 to 12, values that are not finite, or a tensor that
 /// is not f32.
 Codebooks cluster(const Tensor& weights, const CodebookOptions& options);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -49,6 +50,48 @@ TEST(Codebook, FourBitsOfNormalWeightsReachTheLloydMaxDistortion) {
   const Tensor weights = normal_weights({400, 100}, 1, 3);
   const Tensor back = expand(cluster(weights, {.bits = 4}));
   EXPECT_NEAR(relative_error(weights.data<float>(), back.data<float>()), 0.0095, 0.0004);
+}
+
+/// Ideal code length of the assignment, bits per weight.
+double entropy(const Codebooks& books) {
+  std::map<std::int32_t, double> counts;
+  for (const std::int32_t entry : books.assignment) ++counts[entry];
+  double bits = 0;
+  const auto all = static_cast<double>(books.assignment.size());
+  for (const auto& [entry, count] : counts) bits -= count / all * std::log2(count / all);
+  return bits;
+}
+
+TEST(Codebook, ARateBuysFewerBitsAtTheSameError) {
+  const Tensor weights = normal_weights({300, 100}, 0.3, 4);
+  const auto error = [&](const Codebooks& books) {
+    return relative_error(weights.data<float>(), expand(books).data<float>());
+  };
+  const Codebooks plain = cluster(weights, {.bits = 3});
+  // The largest rate that is as near as eight plain entries.
+  double low = 0, high = 1;
+  for (int i = 0; i < 30; ++i) {
+    const double middle = (low + high) / 2;
+    const Codebooks rated = cluster(weights, {.bits = 8, .rate = middle});
+    (error(rated) <= error(plain) ? low : high) = middle;
+  }
+  const Codebooks rated = cluster(weights, {.bits = 8, .rate = low});
+  EXPECT_LE(error(rated), error(plain));
+  EXPECT_LT(entropy(rated), 0.97 * entropy(plain));
+}
+
+TEST(Codebook, ZerosStayZeroUnderAnyRate) {
+  for (const double density : {0.05, 0.5, 0.98}) {
+    const Tensor weights = normal_weights({64, 50}, density, 5);
+    for (const double rate : {0.001, 0.1, 3.0}) {
+      const Tensor back = expand(cluster(weights, {.bits = 6, .rate = rate}));
+      for (std::size_t i = 0; i < weights.data<float>().size(); ++i) {
+        if (weights.data<float>()[i] == 0) {
+          ASSERT_EQ(back.data<float>()[i], 0);
+        }
+      }
+    }
+  }
 }
 
 TEST(Codebook, FewDistinctValuesAreKeptExactly) {

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <mutex>
 #include <optional>
 
 #include "codec/blocks.h"
 #include "codec/sparse.h"
+#include "ir/batch_norm.h"
 #include "onnx/export.h"
 #include "onnx/import.h"
 
@@ -110,13 +112,35 @@ int bits_of(const CompressOptions& options, const std::string& node) {
   return it == options.layer_bits.end() ? options.bits : it->second;
 }
 
-Stored store_codebook(const Tensor& weights, const Part& part, const CompressOptions& options) {
-  CodebookOptions how{bits_of(options, part.node), options.rows_per_book};
+/// Entries are stored in halves where they have no more than 16 bits.
+void round_entries(Codebooks& books, int bits) {
+  for (std::vector<float>& book : books.books) {
+    const auto entries = static_cast<std::int64_t>(book.size());
+    Tensor tensor(DType::f32, {entries});
+    std::copy(book.begin(), book.end(), tensor.mutable_data<float>().begin());
+    const Tensor near = rounded(tensor, bits);
+    book.assign(near.data<float>().begin(), near.data<float>().end());
+  }
+}
+
+Codebooks books_of(const Tensor& weights, const Part& part, const CompressOptions& options) {
+  CodebookOptions how{bits_of(options, part.node), options.rows_per_book, options.rate};
   if (options.tolerance > 0) how.bits = bits_for_error(weights, how, options.tolerance, how.bits);
-  const Codebooks books = cluster(weights, how);
-  Stored stored{encode_codebooks(books, options.mode), how.bits, 0,
-                fmt::format("codebook, {} bits", how.bits)};
-  for (const auto& book : books.books) stored.tables += static_cast<std::int64_t>(book.size()) * 4;
+  Codebooks books = cluster(weights, how);
+  round_entries(books, options.other_bits);
+  return books;
+}
+
+Stored store_codebook(const Codebooks& books, const CompressOptions& options) {
+  std::size_t entries = 2;
+  for (const auto& book : books.books) entries = std::max(entries, book.size() - 1);
+  const int bits = static_cast<int>(std::bit_width(entries - 1));
+  Stored stored{encode_codebooks(books, options.mode), bits, 0,
+                fmt::format("codebook, {} bits", bits)};
+  const std::int64_t entry_bytes = options.other_bits > 16 ? 4 : 2;
+  for (const auto& book : books.books) {
+    stored.tables += static_cast<std::int64_t>(book.size()) * entry_bytes;
+  }
   if (books.books.size() > 1) stored.form += fmt::format(", {} books", books.books.size());
   return stored;
 }
@@ -135,9 +159,13 @@ int kept_bits(const CodedTensor& coded, const Tensor& tensor) {
          static_cast<int>(std::bit_width(static_cast<std::uint32_t>(std::lround(largest / scale))));
 }
 
-Stored store(const Tensor& tensor, const Part& part, const CompressOptions& options) {
+Stored store(const Tensor& tensor, const std::string& name, const Part& part,
+             const CompressOptions& options) {
+  if (const auto given = options.books.find(name); given != options.books.end()) {
+    return store_codebook(given->second, options);
+  }
   if (part.weights && options.quantizer == Quantizer::codebook) {
-    return store_codebook(tensor, part, options);
+    return store_codebook(books_of(tensor, part, options), options);
   }
   if (part.weights && options.quantizer == Quantizer::uniform) {
     const int bits = bits_of(options, part.node);
@@ -226,9 +254,11 @@ void check(const ir::Graph& graph, const CompressOptions& options) {
 
 }  // namespace
 
-CompressReport write_model(const ir::Graph& graph, const CompressOptions& options,
+CompressReport write_model(const ir::Graph& original, const CompressOptions& options,
                            SyncWriter& writer, const CompressProgress& progress) {
-  check(graph, options);
+  check(original, options);
+  ir::Graph graph = original;
+  if (options.other_bits < 32) ir::merge_batch_norms(graph);
   std::vector<Part> parts = constants_of(graph);
   const std::string structure = structure_of(graph, parts, options);
   CompressReport report;
@@ -241,20 +271,27 @@ CompressReport write_model(const ir::Graph& graph, const CompressOptions& option
   writer.add(RecordKind::structure, std::string(kStructure),
              std::as_bytes(std::span(structure.data(), structure.size())));
   report.structure = static_cast<std::int64_t>(writer.bytes() - before);
-  for (const Part& part : parts) {
+  std::vector<Stored> stored(parts.size());
+  report.tensors.resize(parts.size());
+  std::mutex mutex;
+  std::size_t done = 0;
+  tbb::parallel_for(std::size_t{0}, parts.size(), [&](std::size_t i) {
+    const Part& part = parts[i];
     const ir::Value& value = graph.value(part.value);
-    if (progress) progress(value.name, report.tensors.size(), parts.size());
     try {
-      const Stored stored = store(*value.constant, part, options);
-      StageSizes sizes = sizes_of(*value.constant, part, stored);
-      sizes.tensor = value.name;
-      before = writer.bytes();
-      writer.add(value.name, stored.coded);
-      sizes.coded = static_cast<std::int64_t>(writer.bytes() - before);
-      report.tensors.push_back(std::move(sizes));
+      stored[i] = store(*value.constant, value.name, part, options);
+      report.tensors[i] = sizes_of(*value.constant, part, stored[i]);
+      report.tensors[i].tensor = value.name;
     } catch (const InputError& error) {
       fail("tensor '{}' of node '{}': {}", value.name, part.node, error.what());
     }
+    const std::lock_guard lock(mutex);
+    if (progress) progress(value.name, ++done, parts.size());
+  });
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    before = writer.bytes();
+    writer.add(report.tensors[i].tensor, stored[i].coded);
+    report.tensors[i].coded = static_cast<std::int64_t>(writer.bytes() - before);
   }
   return report;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/codebook.h"
 #include "codec/container.h"
 #include "ir/graph.h"
 
@@ -26,9 +27,13 @@ struct CompressOptions {
   int bits = 8;          ///< Of uniform integers (2 to 16) or codebook indices (1 to 12).
   double tolerance = 0;  ///< Codebooks: per tensor the fewest bits up to `bits` within this
                          ///< relative squared error; 0: always `bits`.
-  std::int64_t rows_per_book = 0;         ///< Outputs that share a codebook; 0: all of a layer.
+  std::int64_t rows_per_book = 0;  ///< Outputs that share a codebook; 0: all of a layer.
+  double rate = 0;                 ///< See CodebookOptions.
+  /// Codebooks of weights by the tensor's name, e.g. retrained ones; taken as they are.
+  std::map<std::string, Codebooks> books;
   std::map<std::string, int> layer_bits;  ///< Overrides by node name.
-  /// Bits kept of other float32 constants (biases, normalization), 10 to 32.
+  /// Bits kept of other float32 constants (biases, normalization, entries of codebooks made here),
+  /// 10 to 32. Below 32 batch normalizations become scale and shift alone.
   int other_bits = 32;
 };
 
@@ -56,7 +61,7 @@ struct CompressReport {
   std::int64_t file = 0;            ///< All bytes.
 };
 
-/// Called before each tensor with how many are done.
+/// Called after each tensor with how many are done; one call at a time, from any thread.
 using CompressProgress =
     std::function<void(const std::string& tensor, std::size_t done, std::size_t all)>;
 

@@ -95,6 +95,17 @@ TEST(ModelFile, StagesShrink) {
   }
 }
 
+TEST(ModelFile, GivenCodebooksAreTakenAsTheyAre) {
+  const ir::Graph graph = small_network();
+  CompressOptions options{.quantizer = Quantizer::codebook, .bits = 6, .other_bits = 16};
+  Codebooks books = cluster(*graph.value(graph.find("w2")).constant, {.bits = 2});
+  for (float& entry : books.books[0]) entry *= 3;  // as if retrained
+  options.books["w2"] = books;
+  const Compressed file = compressed(graph, options);
+  const ir::Graph back = read_model(SyncReader(file.bytes, "small.sync"));
+  EXPECT_EQ(*back.value(back.find("w2")).constant, expand(books));
+}
+
 TEST(ModelFile, MistakesAreNamed) {
   const ir::Graph graph = small_network();
   EXPECT_THROW(static_cast<void>(compressed(graph, {.quantizer = Quantizer::uniform, .bits = 1})),

@@ -220,6 +220,31 @@ Tensor decode_uniform(const CodedTensor& coded) {
   return tensor;
 }
 
+/// Entries as float32, or as its upper half where all lower halves are zero: twice the number of
+/// entries, one more when they are halves.
+void put_book(ByteWriter& writer, const std::vector<float>& book) {
+  const bool halves = std::all_of(book.begin(), book.end(), [](float entry) {
+    return (std::bit_cast<std::uint32_t>(entry) & 0xffff) == 0;
+  });
+  writer.varint(2 * book.size() + (halves ? 1 : 0));
+  for (const float entry : book) {
+    const auto word = std::bit_cast<std::uint32_t>(entry);
+    halves ? writer.put(static_cast<std::uint16_t>(word >> 16)) : writer.put(word);
+  }
+}
+
+std::vector<float> take_book(ByteReader& reader) {
+  const std::uint64_t head = reader.varint("the entries of a codebook", reader.left() + 1);
+  const bool halves = head % 2 == 1;
+  std::vector<float> book(head / 2);
+  for (float& entry : book) {
+    const std::uint32_t word =
+        halves ? std::uint32_t{reader.take<std::uint16_t>()} << 16 : reader.take<std::uint32_t>();
+    entry = std::bit_cast<float>(word);
+  }
+  return book;
+}
+
 }  // namespace
 
 std::string_view name_of(Form form) {
@@ -267,8 +292,7 @@ CodedTensor encode_codebooks(const Codebooks& codebooks, Mode mode) {
   writer.varint(codebooks.books.size());
   std::vector<std::int32_t> zeros;
   for (const auto& book : codebooks.books) {
-    writer.varint(book.size());
-    for (const float entry : book) writer.put(entry);
+    put_book(writer, book);
     zeros.push_back(zero_rank(book));
   }
   Integers ranks = codebooks.assignment;
@@ -291,11 +315,8 @@ Codebooks decode_codebooks(const CodedTensor& coded) {
   }
   std::vector<std::int32_t> zeros;
   for (std::uint64_t i = 0; i < books; ++i) {
-    const std::uint64_t entries =
-        reader.varint("the entries of a codebook", reader.left() / sizeof(float));
-    if (entries == 0) fail("codebook {} has no entries", i);
-    std::vector<float> book(entries);
-    for (float& entry : book) entry = reader.take<float>();
+    std::vector<float> book = take_book(reader);
+    if (book.empty()) fail("codebook {} has no entries", i);
     zeros.push_back(zero_rank(book));
     result.books.push_back(std::move(book));
   }
