@@ -1,45 +1,36 @@
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "ir/graph.h"
+#include "prune/options.h"
+#include "prune/structure.h"
+#include "prune/weights.h"
+
+// Pruning in one shot: which weights go, without training. Masks first, so that a trainer can hold
+// weights to them; then what they do to a network.
 
 namespace syncopate::prune {
 
-/// How weights are chosen for removal. One shot: nothing is trained afterwards.
-enum class Method : std::uint8_t {
-  magnitude,  ///< Single weights with the smallest |w|.
-  coarse      ///< Whole blocks, Cambricon-S section 3.2 of the notes.
-};
+/// The layers that `options` prunes: prunable_layers without those of Options::keep. InputError for
+/// options that do not fit, or a network without weights.
+std::vector<Layer> chosen_layers(const ir::Graph& graph, const Options& options);
 
-/// How the weights of one block become one number. The paper compares both and adopts the average.
-enum class Criterion : std::uint8_t { average, max };
+/// The density of each of chosen_layers, by node name: from Options::density and layer_density, or
+/// with Options::global from one threshold.
+std::map<std::string, double> layer_densities(const ir::Graph& graph, const Options& options,
+                                              const Masks* older = nullptr);
 
-/// Window of a block. Convolution: (inputs, outputs, height, width); fully connected: (inputs,
-/// outputs).
-struct Block {
-  std::int64_t inputs = 1;
-  std::int64_t outputs = 16;
-  std::int64_t height = 1;
-  std::int64_t width = 1;
-};
+/// Masks of chosen_layers. The graph stays as it is. With `older`, a weight that it removes stays
+/// removed and counts as zero: each new mask is a subset of the older one. InputError as
+/// check_options, and for older masks of another size.
+Masks make_masks(const ir::Graph& graph, const Options& options, const Masks* older = nullptr);
 
-struct Options {
-  Method method = Method::coarse;
-  Criterion criterion = Criterion::average;
-  double density = 0.2;  ///< Fraction of weights that remain in each layer, in (0, 1].
-  std::map<std::string, double> layer_density;  ///< Overrides by node name.
-  std::set<std::string> keep;                   ///< Nodes left dense.
-  Block conv{1, 16, 1, 1};                      ///< [public: summaries of Cambricon-S], AlexNet.
-  /// Fully connected layers: 32x32 when both dimensions are at least 4096, else 16x16 [assumed
-  /// rule].
-  Block fc_large{32, 32, 1, 1};
-  Block fc_small{16, 16, 1, 1};
-};
+/// Zeroes what the masks remove. InputError for a mask that fits no constant float tensor.
+void apply(ir::Graph& graph, const Masks& masks);
+
+/// What the non-zero weights of each prunable layer would be as masks.
+Masks masks_of(const ir::Graph& graph);
 
 /// What happened to one layer.
 struct LayerReport {
@@ -47,17 +38,19 @@ struct LayerReport {
   std::string op;
   std::int64_t weights = 0;
   std::int64_t kept = 0;    ///< Non-zero weights that remain.
-  std::int64_t blocks = 0;  ///< Blocks the layer has (weights for Method::magnitude).
-  std::int64_t blocks_kept = 0;
-  double energy_kept = 1;  ///< Sum of squares that remains, as a fraction.
+  std::int64_t blocks = 0;  ///< Windows the layer has (weights for magnitude; kernels or groups).
+  std::int64_t blocks_kept = 0;  ///< Windows with a weight that the mask keeps.
+  double energy_kept = 1;        ///< Sum of squares that remains, as a fraction.
+  std::string structure;         ///< "16 outputs", "2 of 4", "4.5 of 9" ... for tables.
 };
 
-/// Zeroes weights of Conv, Gemm and MatMul layers in place. Depthwise convolutions are left alone:
-/// their outputs share no inputs. Edge blocks are judged by their real elements only. InputError
-/// for a density outside (0, 1], an unknown node name, or a network without weights.
+/// What masks would do to a network that is not yet pruned by them.
+std::vector<LayerReport> report(const ir::Graph& graph, const Masks& masks, const Options& options);
+
+/// make_masks, report and apply in one.
 std::vector<LayerReport> prune(ir::Graph& graph, const Options& options);
 
 /// Non-zero mask of a weight tensor, row-major, one byte (0 or 1) per weight. f32 only.
-std::vector<std::uint8_t> mask_of(const Tensor& weights);
+Mask mask_of(const Tensor& weights);
 
 }  // namespace syncopate::prune
