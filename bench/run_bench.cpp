@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -44,11 +45,25 @@ double float_seconds(const std::string& network) {
 
 std::vector<std::string> machines;  ///< In the order they are added.
 
-report::RunResult run(const std::string& network, std::size_t count) {
+/// Seconds of all threads together, which other work on the machine disturbs less.
+double thread_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+/// `phase_starts`: gets thread_seconds() at the start of every phase.
+report::RunResult run(const std::string& network, std::size_t count,
+                      std::vector<double>* phase_starts = nullptr) {
   flow::RunOptions options;
   options.model.model = "zoo:" + network;
   for (std::size_t i = 0; i < count; ++i) options.machines.push_back({machines[i], {}});
-  report::RunResult result = flow::run(options);
+  std::string phase;
+  report::RunResult result = flow::run(options, [&](const flow::Step& step) {
+    if (!phase_starts || step.phase == phase) return;
+    phase = step.phase;
+    phase_starts->push_back(thread_seconds());
+  });
   if (result.fraction_same_top1() != 1) broken("{}: float and fixed point disagree", network);
   return result;
 }
@@ -96,23 +111,41 @@ void keep_least(report::RunResult& best, const report::RunResult& other) {
   }
 }
 
+/// A fresh run on the first machine, and the thread seconds of its phases.
+report::RunResult fresh_run(const std::string& network, std::vector<double>& threads) {
+  std::vector<double> starts;
+  report::RunResult result = run(network, 1, &starts);
+  starts.push_back(thread_seconds());
+  threads.resize(result.phases.size(), 1e9);
+  for (std::size_t p = 0; p < threads.size(); ++p) {
+    threads[p] = std::min(threads[p], starts[p + 1] - starts[p]);
+  }
+  return result;
+}
+
 void show_parts(const std::string& network) {
   double floating = float_seconds(network);
-  report::RunResult fresh = run(network, 1), all = run(network, machines.size());
+  std::vector<double> threads;
+  report::RunResult fresh = fresh_run(network, threads), all = run(network, machines.size());
   for (int round = 1; round < kRounds; ++round) {
     floating = std::min(floating, float_seconds(network));
-    keep_least(fresh, run(network, 1));
+    keep_least(fresh, fresh_run(network, threads));
     keep_least(all, run(network, machines.size()));
   }
   std::printf("%-10s float inference %7.1f ms\n", network.c_str(), floating * 1e3);
-  double sum = 0;
-  for (const report::Phase& phase : fresh.phases) {
+  double sum = 0, thread_sum = 0;
+  const auto show = [&](const std::string& name, double seconds, double of_threads) {
+    std::printf("  %-22s %7.1f ms  %5.2fx   threads %7.1f ms\n", name.c_str(), seconds * 1e3,
+                seconds / floating, of_threads * 1e3);
+  };
+  for (std::size_t p = 0; p < fresh.phases.size(); ++p) {
+    const report::Phase& phase = fresh.phases[p];
     if (phase.name == "import") continue;
     sum += phase.seconds;
-    std::printf("  %-22s %7.1f ms  %5.2fx\n", phase.name.c_str(), phase.seconds * 1e3,
-                phase.seconds / floating);
+    thread_sum += threads[p];
+    show(phase.name, phase.seconds, threads[p]);
   }
-  std::printf("  %-22s %7.1f ms  %5.2fx\n", "fresh run", sum * 1e3, sum / floating);
+  show("fresh run", sum, thread_sum);
   std::printf("  %-22s compile   count   check ms\n", "");
   for (const report::MachineResult& machine : all.machines) {
     const double total = machine.compile_seconds + machine.count_seconds + machine.check_seconds;
