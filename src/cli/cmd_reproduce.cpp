@@ -35,15 +35,15 @@ void reproduce_command(const ReproduceArguments& arguments, Console& console) {
     if (folder != nullptr) options.data = folder;
   }
   ProgressBar bar(console.progress_visible());
-  const reproduce::Outcome outcome = paper.run(options, [&](const std::string& step) {
+  const report::Outcome outcome = paper.run(options, [&](const std::string& step) {
     check_interrupt();
     bar.update(paper.name, step, 0, 0);
   });
   bar.clear();
-  if (json.wanted()) json.write(reproduce::to_json(outcome), console);
-  if (html.wanted()) html.write(reproduce::to_html(outcome), console);
+  if (json.wanted()) json.write(report::to_json(outcome), console);
+  if (html.wanted()) html.write(report::to_html(outcome), console);
   if (!json.is_stdout() && !html.is_stdout())
-    console.print(reproduce::to_text(outcome, console.style()));
+    console.print(report::to_text(outcome, console.style()));
 }
 
 }  // namespace syncopate::cli

@@ -1,13 +1,12 @@
 "use strict";
-// What reproducing a paper gave: notes, plots and tables, from the JSON that `syncopate reproduce
-// --json` writes too.
+// What a study gave: notes, plots and tables, from the JSON that `--json` writes too.
 
 const outcome = JSON.parse(document.getElementById("data").textContent);
 const color_of = (index) => `var(--s${[0, 4, 2, 3, 1, 5, 6, 7, 8, 9][index % 10]})`;
 
 /// Marks shared by both kinds of plots: grid, axis titles, and dashed lines at figures of record.
-function plot_frame(width, plot, y_of, most, area) {
-  const marks = ticks(most, 5, digits).map((tick) => [
+function plot_frame(width, plot, y_of, range, area) {
+  const marks = ticks(range, 5, digits).map((tick) => tick + plot.from).map((tick) => [
     s("line", { class: "grid", x1: area.left, x2: width - area.right, y1: y_of(tick), y2: y_of(tick) }),
     text_at(area.left - 8, y_of(tick) + 4, short(digits)(tick), { "text-anchor": "end", class: "faint" })]);
   for (const target of plot.targets) {
@@ -22,10 +21,10 @@ function plot_frame(width, plot, y_of, most, area) {
 function draw_plot(width, plot) {
   const area = { left: 52, right: 10, top: 26, tall: 230 };
   const values = plot.series.flatMap((line) => line.values).concat(plot.targets.map((t) => t.value)).filter((v) => v !== null);
-  const most = Math.max(...values, 1e-30) * 1.06;
-  const y_of = (value) => area.top + area.tall * (1 - value / most);
+  const range = (Math.max(...values, plot.from + 1e-30) - plot.from) * 1.06;
+  const y_of = (value) => area.top + area.tall * (1 - (value - plot.from) / range);
   const step = (width - area.left - area.right) / Math.max(1, plot.categories.length);
-  const marks = plot_frame(width, plot, y_of, most, area);
+  const marks = plot_frame(width, plot, y_of, range, area);
   const bar = Math.min(26, step * 0.8 / plot.series.length);
   plot.series.forEach((line, n) => {
     const known = line.values.map((value, i) => ({ value, x: area.left + (i + 0.5) * step })).filter((p) => p.value !== null);
@@ -66,7 +65,7 @@ function table_section(table) {
 }
 
 const page = document.getElementById("page");
-page.append(h("div", {}, top_bar(), h("h1", {}, outcome.paper), outcome.notes.map((note) => h("p", { class: "sub" }, note))),
+page.append(h("div", {}, top_bar(), h("h1", {}, outcome.title), outcome.notes.map((note) => h("p", { class: "sub" }, note))),
   ...outcome.plots.map(plot_section), ...outcome.tables.map(table_section),
   h("footer", {}, "Made by Syncopate. The JSON is inside this file."));
 keep_painted();

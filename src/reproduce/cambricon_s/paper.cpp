@@ -11,7 +11,7 @@ namespace {
 
 Outcome run(const Options& options, const Watch& watch) {
   Outcome outcome;
-  outcome.paper = "cambricon-s";
+  outcome.title = "cambricon-s";
   outcome.notes = {
       "Cambricon-S over Cambricon-X; above 1, Cambricon-S is better. Energy at 65 nm; nothing is "
       "tuned to the paper.",

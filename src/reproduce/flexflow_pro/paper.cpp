@@ -9,7 +9,7 @@ namespace {
 
 Outcome run(const Options& options, const Watch& watch) {
   Outcome outcome;
-  outcome.paper = "flexflow-pro";
+  outcome.title = "flexflow-pro";
   outcome.notes = {
       "FlexFlow-Pro over each rival; above 1, FlexFlow-Pro is better. Equal multipliers (256; "
       "Systolic has 252), 16 bits, 1 GHz, the same memory. Energy at 65 nm; nothing is tuned to "

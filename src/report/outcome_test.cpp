@@ -1,12 +1,11 @@
+#include "report/outcome.h"
+
 #include <gtest/gtest.h>
 
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
-#include "reproduce/paper.h"
-
-namespace syncopate::reproduce {
+namespace syncopate::report {
 namespace {
 
 Outcome sample() {
@@ -28,7 +27,7 @@ TEST(Outcome, ReadsAsText) {
 
 TEST(Outcome, KeepsFullPrecisionAsJson) {
   const auto json = nlohmann::json::parse(to_json(sample()));
-  EXPECT_EQ(json["paper"], "some-paper");
+  EXPECT_EQ(json["title"], "some-paper");
   EXPECT_EQ(json["tables"][0]["rows"][0][0], "time");
   EXPECT_EQ(json["tables"][0]["rows"][0][1], 1.7149);
   EXPECT_EQ(json["tables"][0]["notes"][0], "Measured.");
@@ -52,10 +51,5 @@ TEST(Outcome, PlotsGoIntoAPageThatNoTextCanBreak) {
   EXPECT_NE(page.find("draw_plot"), std::string::npos);
 }
 
-TEST(Papers, AreFoundByName) {
-  EXPECT_THROW(find("no-such-paper"), InputError);
-  for (const Paper* paper : all()) EXPECT_EQ(&find(paper->name), paper);
-}
-
 }  // namespace
-}  // namespace syncopate::reproduce
+}  // namespace syncopate::report

@@ -1,12 +1,13 @@
+#include "report/outcome.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "report/html.h"
-#include "reproduce/paper.h"
 
-namespace syncopate::reproduce {
+namespace syncopate::report {
 namespace {
 
 nlohmann::ordered_json to_json(const Plot& plot) {
@@ -15,6 +16,7 @@ nlohmann::ordered_json to_json(const Plot& plot) {
                               {"y_label", plot.y_label},
                               {"categories", plot.categories},
                               {"bars", plot.bars},
+                              {"from", plot.from},
                               {"notes", plot.notes},
                               {"series", nlohmann::ordered_json::array()},
                               {"targets", nlohmann::ordered_json::array()}};
@@ -66,7 +68,7 @@ std::string to_text(const Outcome& outcome, const report::TextStyle& style) {
 
 std::string to_json(const Outcome& outcome) {
   nlohmann::ordered_json json;
-  json["paper"] = outcome.paper;
+  json["title"] = outcome.title;
   json["notes"] = outcome.notes;
   json["tables"] = nlohmann::ordered_json::array();
   for (const ResultTable& table : outcome.tables) {
@@ -93,7 +95,7 @@ std::string to_json(const Outcome& outcome) {
 }
 
 std::string to_html(const Outcome& outcome) {
-  return report::make_page(outcome.paper, "outcome.js", to_json(outcome));
+  return report::make_page(outcome.title, "outcome.js", to_json(outcome));
 }
 
-}  // namespace syncopate::reproduce
+}  // namespace syncopate::report
