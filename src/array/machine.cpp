@@ -35,9 +35,8 @@ class ArrayRun : public sim::LayerRun {
   std::int64_t tiles() const override { return sequence_.size(); }
   sim::Tile tile(std::int64_t index) const override { return sequence_.tile(index); }
   sim::Stats count(const sim::TimeSink& sink) const override;
-  map::TileBox box(std::int64_t index) const override { return sequence_.order().box(index); }
-  sim::TileResult count_box(const map::TileBox& box) const override;
-  sim::ClockedTile clock_box(const map::TileBox& box) const override;
+  sim::TileResult count_tile(std::int64_t index) const override;
+  sim::ClockedTile clock(std::int64_t index) const override;
 
  private:
   using Totals = tbb::enumerable_thread_specific<sim::Stats>;
@@ -235,7 +234,8 @@ sim::Stats ArrayRun::count(const sim::TimeSink& sink) const {
   return total;
 }
 
-sim::TileResult ArrayRun::count_box(const map::TileBox& box) const {
+sim::TileResult ArrayRun::count_tile(std::int64_t index) const {
+  const map::TileBox box = sequence_.order().box(index);
   sim::TileResult result = start(box);
   if (conv_) {
     const std::unique_ptr<PixelMasks> neurons = conv_->masks();
@@ -251,7 +251,8 @@ sim::TileResult ArrayRun::count_box(const map::TileBox& box) const {
   return result;
 }
 
-sim::ClockedTile ArrayRun::clock_box(const map::TileBox& box) const {
+sim::ClockedTile ArrayRun::clock(std::int64_t index) const {
+  const map::TileBox box = sequence_.order().box(index);
   sim::ClockedTile clocked;
   clocked.result = start(box);
   clocked.sums.assign(static_cast<std::size_t>(box.pixels() * (box.out1 - box.out0)), 0);

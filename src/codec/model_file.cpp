@@ -112,17 +112,6 @@ int bits_of(const CompressOptions& options, const std::string& node) {
   return it == options.layer_bits.end() ? options.bits : it->second;
 }
 
-/// Entries are stored in halves where they have no more than 16 bits.
-void round_entries(Codebooks& books, int bits) {
-  for (std::vector<float>& book : books.books) {
-    const auto entries = static_cast<std::int64_t>(book.size());
-    Tensor tensor(DType::f32, {entries});
-    std::copy(book.begin(), book.end(), tensor.mutable_data<float>().begin());
-    const Tensor near = rounded(tensor, bits);
-    book.assign(near.data<float>().begin(), near.data<float>().end());
-  }
-}
-
 Codebooks books_of(const Tensor& weights, const Part& part, const CompressOptions& options) {
   CodebookOptions how{bits_of(options, part.node), options.rows_per_book, options.rate};
   if (options.tolerance > 0) how.bits = bits_for_error(weights, how, options.tolerance, how.bits);

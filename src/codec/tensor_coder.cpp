@@ -370,4 +370,14 @@ Tensor rounded(const Tensor& tensor, int bits) {
   return result;
 }
 
+void round_entries(Codebooks& books, int bits) {
+  for (std::vector<float>& book : books.books) {
+    const auto entries = static_cast<std::int64_t>(book.size());
+    Tensor tensor(DType::f32, {entries});
+    std::copy(book.begin(), book.end(), tensor.mutable_data<float>().begin());
+    const Tensor near = rounded(tensor, bits);
+    book.assign(near.data<float>().begin(), near.data<float>().end());
+  }
+}
+
 }  // namespace syncopate::codec

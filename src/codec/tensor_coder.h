@@ -53,4 +53,7 @@ inline constexpr std::int64_t kElementsPerByte = 1024;
 /// bits - 9 of mantissa. Infinities and NaN stay what they are.
 Tensor rounded(const Tensor& tensor, int bits);
 
+/// The same for every entry; entries of at most 16 bits are stored as halves.
+void round_entries(Codebooks& books, int bits);
+
 }  // namespace syncopate::codec

@@ -1,0 +1,309 @@
+#include "shrink/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "base/checksum.h"
+#include "base/error.h"
+#include "codec/tensor_coder.h"
+#include "onnx/export.h"
+#include "prune/prune.h"
+#include "shrink/allocate.h"
+#include "shrink/journal.h"
+
+namespace syncopate::shrink {
+namespace {
+
+std::uint64_t checksum_of(const std::string& text) {
+  return base::checksum(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+void check(const Options& options) {
+  const auto expect = [](bool holds, std::string_view what) {
+    if (!holds) fail("compress: {}", what);
+  };
+  expect(options.budget >= 0 && options.budget <= 100, "the budget is in points, 0 to 100");
+  expect(options.density >= 0 && options.density < 1, "the density goal is 0 to below 1");
+  expect(options.step > 0 && options.step < 1, "a step is a factor between 0 and 1");
+  expect(!options.rates.empty(), "at least one rate is needed");
+  expect(std::min({options.step_epochs, options.more_epochs, options.settle_epochs,
+                   options.book_epochs}) >= 0,
+         "epochs are at least 0");
+}
+
+/// What changes the result, in words.
+std::string identity_of(const ir::Graph& dense, const Options& o) {
+  return fmt::format(
+      "network {:016x}, budget {}, {} density {} step {}, epochs {} {} {} {}, bits {} {}, rows {}, "
+      "rates {}, other {}, {}",
+      checksum_of(onnx::export_bytes(dense)), o.budget, prune::name_of(o.pruning.method), o.density,
+      o.step, o.step_epochs, o.more_epochs, o.settle_epochs, o.book_epochs, o.conv_bits, o.fc_bits,
+      o.rows_per_book, fmt::join(o.rates, " "), o.other_bits, o.identity);
+}
+
+/// Shares of non-zero weights, layer by layer, and of all.
+struct Densities {
+  std::vector<std::pair<std::string, double>> layers;
+  double all = 1;
+};
+
+Densities densities_of(const ir::Graph& graph, const prune::Options& how) {
+  Densities result;
+  double kept = 0, weights = 0;
+  for (const prune::Layer& layer : prune::chosen_layers(graph, how)) {
+    const std::span<const float> values = graph.value(layer.weights.value).constant->data<float>();
+    const auto zeros = static_cast<double>(std::count(values.begin(), values.end(), 0.0F));
+    const auto size = static_cast<double>(values.size());
+    result.layers.emplace_back(layer.node, 1 - zeros / size);
+    kept += size - zeros;
+    weights += size;
+  }
+  result.all = kept / weights;
+  return result;
+}
+
+/// Masks of what is zero; none while nothing is, so that dense layers stay free.
+prune::Masks masks_of(const ir::Graph& graph, const prune::Options& how) {
+  prune::Masks masks;
+  for (const prune::Layer& layer : prune::chosen_layers(graph, how)) {
+    prune::Mask mask = prune::mask_of(*graph.value(layer.weights.value).constant);
+    if (std::find(mask.begin(), mask.end(), 0) != mask.end()) masks[layer.value] = std::move(mask);
+  }
+  return masks;
+}
+
+codec::Bytes container_of(const ir::Graph& graph, const codec::CompressOptions& options,
+                          codec::CompressReport& report) {
+  codec::Bytes bytes;
+  codec::SyncWriter writer([&](std::span<const std::byte> more) {
+    bytes.insert(bytes.end(), more.begin(), more.end());
+  });
+  report = codec::write_model(graph, options, writer);
+  writer.finish();
+  report.file = static_cast<std::int64_t>(bytes.size());
+  return bytes;
+}
+
+/// The entries that tuning moved, rounded to what the file keeps, read off the weights.
+void update_books(const ir::Graph& graph, std::map<std::string, codec::Codebooks>& books,
+                  int bits) {
+  for (auto& [name, book] : books) {
+    const std::span<const float> values = graph.value(graph.find(name)).constant->data<float>();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      book.books[book.book_of(i)][static_cast<std::size_t>(book.assignment[i])] = values[i];
+    }
+    codec::round_entries(book, bits);
+  }
+}
+
+class Pipeline {
+ public:
+  Pipeline(const ir::Graph& dense, const Options& options, Coach& coach, const Watch& watch)
+      : options_(options),
+        coach_(coach),
+        watch_(watch),
+        journal_(options.folder, identity_of(dense, options)) {
+    result_.network = dense.name;
+    dense_ = journal_.state("dense", [&] {
+      say("scoring the dense network");
+      return State{dense, coach_.accuracy(dense, Pictures::test)};
+    });
+    result_.dense_accuracy = dense_.accuracy;
+    measured("dense", dense_, 0);
+  }
+
+  Result run() {
+    std::vector<State> pruned = prune_down();
+    // Pruned as far as possible, a network may not survive quantization: then the step before.
+    std::optional<State> quantized;
+    while (!quantized) {
+      State settled = settle(pruned.back(), pruned.size() - 1);
+      const bool last = pruned.size() == 1 || options_.density > 0;
+      quantized = quantize(settled, pruned.size() - 1, last);
+      if (quantized) add_stages(settled, *quantized);
+      pruned.pop_back();
+    }
+    result_.within_budget = within(*quantized);
+    return std::move(result_);
+  }
+
+ private:
+  void say(const std::string& phase) {
+    if (watch_.progress) watch_.progress(phase, "", 0, 0);
+  }
+  bool within(const State& state) const {
+    return state.accuracy >= dense_.accuracy - options_.budget - 1e-9;
+  }
+  void measured(std::string name, const State& state, int epochs) {
+    codec::CompressReport report;
+    Point point{
+        std::move(name), densities_of(state.graph, options_.pruning).all, 0, state.accuracy, epochs,
+        within(state)};
+    point.bytes = static_cast<std::int64_t>(container_of(state.graph, {}, report).size());
+    if (watch_.measured) watch_.measured(point);
+    result_.points.push_back(std::move(point));
+  }
+
+  State tuned(const std::string& name, ir::Graph graph, const Constraints& constraints, int epochs,
+              double rate) {
+    return journal_.state(name, [&] {
+      if (epochs > 0) {
+        say(name);
+        coach_.tune(graph, constraints, epochs, rate, journal_.path(name + ".checkpoint"));
+      }
+      const double accuracy = coach_.accuracy(graph, Pictures::test);
+      return State{std::move(graph), accuracy};
+    });
+  }
+
+  /// States of falling density, the dense one first; all within the budget unless a density was
+  /// asked for.
+  std::vector<State> prune_down() {
+    std::vector<State> states{dense_};
+    double density = densities_of(dense_.graph, options_.pruning).all;
+    const double goal = std::max(options_.density, 1e-4);
+    while (density > goal * 1.01) {
+      density = std::max(goal, density * options_.step);
+      const std::string name = fmt::format("prune-{}", states.size());
+      const State& before = states.back();
+      const prune::Masks older = masks_of(before.graph, options_.pruning);
+      prune::Options how = options_.pruning;
+      how.layer_density = journal_.numbers(name, [&] {
+        return allocate(scan(before.graph, older, how, options_.factors, coach_,
+                             [&](const std::string& node, std::size_t done, std::size_t all) {
+                               if (watch_.progress) {
+                                 watch_.progress(name + ": scan", node,
+                                                 static_cast<std::int64_t>(done),
+                                                 static_cast<std::int64_t>(all));
+                               }
+                             }),
+                        density);
+      });
+      Constraints constraints{prune::make_masks(before.graph, how, &older), {}};
+      ir::Graph graph = before.graph;
+      prune::apply(graph, constraints.masks);
+      const double reached = densities_of(graph, options_.pruning).all;
+      if (reached > 0.99 * densities_of(before.graph, options_.pruning).all) break;  // no less
+      density = std::min(density, reached);
+      State state = tuned(name, std::move(graph), constraints, options_.step_epochs, 1);
+      const std::string words = fmt::format("pruned to {:.1f} %", 100 * reached);
+      measured(words, state, options_.step_epochs);
+      if (!within(state) && options_.more_epochs > 0) {
+        state = tuned(name + "-more", std::move(state.graph), constraints, options_.more_epochs, 1);
+        measured(words, state, options_.more_epochs);
+      }
+      if (!within(state) && options_.density == 0) break;
+      states.push_back(std::move(state));
+    }
+    return states;
+  }
+
+  State settle(const State& pruned, std::size_t step) {
+    if (options_.settle_epochs == 0 || step == 0) return pruned;
+    State state = tuned(fmt::format("settle-{}", step), pruned.graph,
+                        {masks_of(pruned.graph, options_.pruning), {}}, options_.settle_epochs, 1);
+    measured("settled", state, options_.settle_epochs);
+    return state.accuracy >= pruned.accuracy ? state : pruned;
+  }
+
+  /// The coarsest codebooks within the budget; none when there are none, unless `insist`.
+  std::optional<State> quantize(const State& pruned, std::size_t step, bool insist) {
+    for (const double rate : options_.rates) {
+      ir::Graph graph = pruned.graph;
+      Constraints constraints;
+      constraints.books = cluster_layers(graph, rate);
+      constraints.masks = masks_of(graph, options_.pruning);
+      const std::string name = fmt::format("books-{}-{}", step, rate);
+      State tuned_state =
+          tuned(name, std::move(graph), constraints, options_.book_epochs, kBookRate);
+      update_books(tuned_state.graph, constraints.books, options_.other_bits);
+      for (const auto& [value, books] : constraints.books) {
+        ir::Value& weights = tuned_state.graph.value(tuned_state.graph.find(value));
+        weights.constant = codec::expand(books);
+      }
+      codec::CompressReport report;
+      codec::Bytes file = coded(tuned_state.graph, constraints.books, codec::Mode::max, report);
+      const State stored = journal_.state(name + "-stored", [&] {
+        ir::Graph back = codec::read_model(codec::SyncReader(file, "the coded network"));
+        const double accuracy = coach_.accuracy(back, Pictures::test);
+        return State{std::move(back), accuracy};
+      });
+      measured(fmt::format("codebooks, rate {}", rate), stored, options_.book_epochs);
+      result_.points.back().bytes = static_cast<std::int64_t>(file.size());
+      if (within(stored) || (insist && rate == options_.rates.back())) {
+        books_ = std::move(constraints.books);
+        result_.sizes = std::move(report);
+        result_.file = std::move(file);
+        return stored;
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// Clusters every layer in place.
+  std::map<std::string, codec::Codebooks> cluster_layers(ir::Graph& graph, double rate) const {
+    std::map<std::string, codec::Codebooks> books;
+    for (const prune::Layer& layer : prune::prunable_layers(graph)) {
+      const int bits = layer.weights.fully_connected ? options_.fc_bits : options_.conv_bits;
+      std::optional<Tensor>& weights = graph.value(layer.weights.value).constant;
+      codec::Codebooks made = codec::cluster(*weights, {bits, options_.rows_per_book, rate});
+      weights = codec::expand(made);
+      books.emplace(layer.value, std::move(made));
+    }
+    return books;
+  }
+
+  codec::Bytes coded(const ir::Graph& graph, const std::map<std::string, codec::Codebooks>& books,
+                     codec::Mode mode, codec::CompressReport& report) const {
+    codec::CompressOptions how;
+    how.mode = mode;
+    how.books = books;
+    how.other_bits = options_.other_bits;
+    return container_of(graph, how, report);
+  }
+
+  void add_stages(const State& pruned, const State& stored) {
+    codec::CompressReport sizes;
+    const auto total = [&](auto member) {
+      std::int64_t bytes = 4 * sizes.small_elements;
+      for (const codec::StageSizes& tensor : sizes.tensors) bytes += tensor.*member;
+      return bytes;
+    };
+    container_of(pruned.graph, {.mode = codec::Mode::fast}, sizes);
+    result_.stages = {{"dense, float32", total(&codec::StageSizes::dense), dense_.accuracy},
+                      {"pruned, with index", total(&codec::StageSizes::pruned), pruned.accuracy}};
+    codec::Bytes huffman = coded(stored.graph, books_, codec::Mode::huffman, sizes);
+    const std::int64_t halves =
+        (32 - options_.other_bits) * sizes.small_elements / 8;  // of biases and the like
+    result_.stages.push_back(
+        {"codebooks, with index", total(&codec::StageSizes::quantized) - halves, stored.accuracy});
+    result_.stages.push_back(
+        {"Huffman", static_cast<std::int64_t>(huffman.size()), stored.accuracy});
+    result_.stages.push_back(
+        {"context mixing", static_cast<std::int64_t>(result_.file.size()), stored.accuracy});
+    result_.densities = densities_of(stored.graph, options_.pruning).layers;
+  }
+
+  /// Entries of codebooks move together, so they need less than single weights [assumed].
+  static constexpr double kBookRate = 0.25;
+
+  const Options& options_;
+  Coach& coach_;
+  const Watch& watch_;
+  Journal journal_;
+  State dense_;
+  std::map<std::string, codec::Codebooks> books_;
+  Result result_;
+};
+
+}  // namespace
+
+Result compress(const ir::Graph& dense, const Options& options, Coach& coach, const Watch& watch) {
+  check(options);
+  return Pipeline(dense, options, coach, watch).run();
+}
+
+}  // namespace syncopate::shrink

@@ -1,0 +1,197 @@
+#include "shrink/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "prune/prune.h"
+#include "shrink/allocate.h"
+#include "shrink/outcome.h"
+
+namespace syncopate::shrink {
+namespace {
+
+/// Two layers; the second is far larger and matters less.
+ir::Graph two_layers() {
+  Random random(3);
+  const auto constant = [&](Shape shape) {
+    Tensor tensor(DType::f32, std::move(shape));
+    for (float& value : tensor.mutable_data<float>()) value = static_cast<float>(random.normal());
+    return tensor;
+  };
+  ir::Graph graph;
+  graph.name = "two layers";
+  const ir::ValueId x = graph.add_value({"x", DType::f32, {1, 8, 6, 6}, {}});
+  graph.inputs = {x};
+  const ir::Window window{{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
+  const ir::ValueId a = graph.add_node("conv", ir::Conv{window, 1},
+                                       {x, graph.add_constant("w1", constant({16, 8, 3, 3}))}, "a");
+  const ir::ValueId f = graph.add_node("flatten", ir::Flatten{1}, {a}, "f");
+  graph.outputs = {
+      graph.add_node("fc", ir::Gemm{}, {f, graph.add_constant("w2", constant({576, 64}))}, "y")};
+  ir::infer_shapes(graph);
+  return graph;
+}
+
+/// Scores how much of the original weights' energy is there; tuning scales what is left up a
+/// little, as far as masks and codebooks let it.
+class FakeCoach : public Coach {
+ public:
+  explicit FakeCoach(const ir::Graph& dense) : dense_(dense) {}
+
+  double accuracy(const ir::Graph& graph, Pictures pictures) override {
+    pictures == Pictures::scan ? ++scans : ++tests;
+    return 90 - 40 * loss(graph, "w1") - 10 * loss(graph, "w2") + bonus_;
+  }
+  void tune(ir::Graph& graph, const Constraints& constraints, int epochs, double /*rate*/,
+            const std::string& /*checkpoint*/) override {
+    ++tunes;
+    if (tunes == fail_at) fail("interrupted");
+    bonus_ = 0.01 * epochs;
+    for (const auto& [name, mask] : constraints.masks) {
+      const auto values = graph.value(graph.find(name)).constant->data<float>();
+      for (std::size_t i = 0; i < mask.size(); ++i) {
+        if (mask[i] == 0) {
+          EXPECT_EQ(values[i], 0) << name;
+        }
+      }
+    }
+    for (const auto& [name, books] : constraints.books) {
+      EXPECT_EQ(codec::expand(books), *graph.value(graph.find(name)).constant);
+    }
+  }
+
+  int scans = 0, tests = 0, tunes = 0, fail_at = -1;
+
+ private:
+  double loss(const ir::Graph& graph, const std::string& name) const {
+    const auto weights = [&](const ir::Graph& g) {
+      return g.value(g.find(name)).constant->data<float>();
+    };
+    return codec::relative_error(weights(dense_), weights(graph));
+  }
+  const ir::Graph& dense_;
+  double bonus_ = 0;
+};
+
+class ShrinkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = (std::filesystem::temp_directory_path() /
+               ("shrink_test_" + std::to_string(::getpid()) +
+                ::testing::UnitTest::GetInstance()->current_test_info()->name()))
+                  .string();
+    std::filesystem::remove_all(folder_);
+    options_.pruning.method = prune::Method::magnitude;
+    options_.budget = 3;
+    options_.folder = folder_;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string folder_;
+  Options options_;
+};
+
+TEST_F(ShrinkTest, StaysWithinTheBudgetAndShrinksAtEveryStage) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  const Result result = compress(graph, options_, coach, {});
+  EXPECT_TRUE(result.within_budget);
+  ASSERT_EQ(result.stages.size(), 5U);
+  for (std::size_t i = 1; i < 5; ++i) {
+    EXPECT_LT(result.stages[i].bytes, result.stages[i - 1].bytes) << result.stages[i].name;
+    EXPECT_GE(result.stages[i].accuracy, result.dense_accuracy - 3);
+  }
+  EXPECT_EQ(result.stages[4].bytes, static_cast<std::int64_t>(result.file.size()));
+  // What matters less gave up more.
+  EXPECT_GT(result.densities[0].second, 1.25 * result.densities[1].second);
+  const ir::Graph back = codec::read_model(codec::SyncReader(result.file, "result"));
+  EXPECT_EQ(coach.accuracy(back, Pictures::test), result.stages[4].accuracy);
+}
+
+TEST_F(ShrinkTest, AnInterruptedRunGoesOnToTheSameFile) {
+  const ir::Graph graph = two_layers();
+  FakeCoach whole(graph);
+  const Result expected = compress(graph, options_, whole, {});
+  std::filesystem::remove_all(folder_);
+  int tunes = 0;
+  for (const int at : {2, 1, 3}) {
+    FakeCoach broken(graph);
+    broken.fail_at = at;
+    EXPECT_THROW(static_cast<void>(compress(graph, options_, broken, {})), InputError);
+    tunes += at - 1;
+  }
+  FakeCoach rest(graph);
+  const Result result = compress(graph, options_, rest, {});
+  EXPECT_EQ(result.file, expected.file);
+  EXPECT_EQ(tunes + rest.tunes, whole.tunes) << "nothing was done twice";
+}
+
+TEST_F(ShrinkTest, AFolderOfAnotherRunIsRefused) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  static_cast<void>(compress(graph, options_, coach, {}));
+  options_.budget = 1;
+  EXPECT_THROW(static_cast<void>(compress(graph, options_, coach, {})), InputError);
+}
+
+TEST_F(ShrinkTest, ADensityIsReachedWhateverItCosts) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  options_.budget = 0;
+  options_.density = 0.3;
+  const Result result = compress(graph, options_, coach, {});
+  EXPECT_FALSE(result.within_budget);
+  double least = 1;
+  for (const Point& point : result.points) {
+    if (point.name.starts_with("pruned")) least = std::min(least, point.density);
+  }
+  EXPECT_NEAR(least, 0.3, 0.005);
+}
+
+TEST_F(ShrinkTest, OptionsThatMakeNoSenseAreRefused) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  for (const auto spoil :
+       {+[](Options& o) { o.budget = -1; }, +[](Options& o) { o.step = 1; },
+        +[](Options& o) { o.rates.clear(); }, +[](Options& o) { o.density = 1.5; }}) {
+    Options options = options_;
+    spoil(options);
+    EXPECT_THROW(static_cast<void>(compress(graph, options, coach, {})), InputError);
+  }
+}
+
+TEST_F(ShrinkTest, TheOutcomeHasEveryStageAndPoint) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  const Result result = compress(graph, options_, coach, {});
+  const report::Outcome outcome = to_outcome(result, options_);
+  EXPECT_EQ(outcome.tables[0].rows.size(), 5U);
+  EXPECT_EQ(outcome.tables[1].rows.size(), result.points.size());
+  EXPECT_EQ(outcome.plots[0].categories.size(), result.points.size());
+  EXPECT_GT(outcome.plots[0].from, 50);
+}
+
+TEST(Allocate, LayersShareOneTolerance) {
+  const std::vector<Sensitivity> layers{{"a", 1000, 1, {1, 0.5, 0.1}, {90, 88, 60}},
+                                        {"b", 1000, 1, {1, 0.5, 0.1}, {90, 90, 89}}};
+  const auto densities = allocate(layers, 0.5);
+  EXPECT_NEAR((densities.at("a") + densities.at("b")) / 2, 0.5, 1e-6);
+  // b falls by a point down to 0.1; a by as much at 0.75.
+  EXPECT_GT(densities.at("a"), 0.75);
+  EXPECT_LT(densities.at("b"), 0.25);
+  EXPECT_NEAR(allocate(layers, 0.001).at("a"), 0.1, 1e-9) << "no further than was scanned";
+}
+
+TEST(Allocate, AccuracyIsNeverTakenToRise) {
+  const std::vector<Sensitivity> layers{{"a", 1, 1, {1, 0.5, 0.2}, {90, 80, 89}},
+                                        {"b", 1, 1, {1, 0.5, 0.2}, {90, 85, 84}}};
+  const auto densities = allocate(layers, 0.6);
+  EXPECT_GT(densities.at("a"), densities.at("b"));
+}
+
+}  // namespace
+}  // namespace syncopate::shrink
