@@ -32,6 +32,24 @@ add_library(syncopate_dnnl INTERFACE)
 target_include_directories(syncopate_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
 target_link_libraries(syncopate_dnnl INTERFACE ${DNNL_LIBRARY})
 
+# Training: AUTO takes libtorch where it is found, ON insists. Everything else builds without it.
+set(SYNCOPATE_TRAIN AUTO CACHE STRING "Build training, which needs libtorch: AUTO, ON or OFF")
+set_property(CACHE SYNCOPATE_TRAIN PROPERTY STRINGS AUTO ON OFF)
+set(SYNCOPATE_TRAIN_FOUND FALSE)
+# libtorch is not instrumented: under ASan its containers and allocator report what is not there.
+if(SYNCOPATE_TRAIN AND NOT SYNCOPATE_SANITIZE AND NOT SYNCOPATE_FUZZ)
+  # Its configuration adds flags for every target of the project; only one folder is to have them.
+  set(flags "${CMAKE_CXX_FLAGS}")
+  find_package(Torch QUIET)
+  set(CMAKE_CXX_FLAGS "${flags}")
+  set(SYNCOPATE_TRAIN_FOUND ${Torch_FOUND})
+endif()
+if(SYNCOPATE_TRAIN STREQUAL "ON" AND NOT SYNCOPATE_TRAIN_FOUND)
+  message(FATAL_ERROR "SYNCOPATE_TRAIN=ON, but libtorch was not found: install libtorch-dev and "
+                      "libopenblas0-pthread, or set CMAKE_PREFIX_PATH to another libtorch; it "
+                      "does not go with SYNCOPATE_SANITIZE and SYNCOPATE_FUZZ")
+endif()
+
 # What every target of the project is compiled with.
 add_library(syncopate_options INTERFACE)
 # Designated initializers name what they set and leave the rest to the declared defaults.
