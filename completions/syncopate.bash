@@ -91,7 +91,7 @@ _syncopate() {
       lower) options+=" $model $input --output --quantized --no-optimize --bits --threshold-weights --threshold-activations" ;;
       compile) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --output" ;;
       disasm) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --tiles" ;;
-      prune) options+=" $model --output --density --method --criterion --block --layer --keep" ;;
+      prune) options+=" $model --output --density --method --layer --keep --global --scale --least-density --criterion --block --stride --fc-block --fc-stride --q-rounding --group" ;;
       quantize) options+=" $model $input --output" ;;
       compress) options+=" $model --output --mode --bits --codebook --tolerance --rows --layer --other-bits --json" ;;
       decompress) options+=" --output" ;;

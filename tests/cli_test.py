@@ -158,6 +158,25 @@ class Commands(Case):
         summary = json.loads(self.succeeds("inspect", str(pruned), "--json"))
         self.assertAlmostEqual(1 - summary["zeros"] / summary["weights"], 0.25, places=2)
 
+    def test_prune_structures(self):
+        pruned = self.path / "structured.onnx"
+        def kept(*options):
+            self.succeeds("prune", "zoo:resnet20", "-o", str(pruned), *options)
+            summary = json.loads(self.succeeds("inspect", str(pruned), "--json"))
+            return 1 - summary["zeros"] / summary["weights"]
+        self.assertAlmostEqual(kept("--method", "2:4"), 0.5, places=2)
+        self.assertAlmostEqual(kept("--method", "balanced", "-d", "0.5"), 0.5, places=2)
+        self.assertLess(kept("--method", "balanced", "-d", "0.5", "--q-rounding", "down"), 0.46)
+        self.assertAlmostEqual(kept("--method", "magnitude", "-d", "0.1", "--global"), 0.1, places=2)
+        self.assertAlmostEqual(kept("-d", "0.3", "--global", "--scale", "layer"), 0.3, places=2)
+        for message, options in [
+                ("--method 2:4 keeps 2 of 4 inputs; leave out --density", ["--method", "2:4", "-d", "0.5"]),
+                ("--method 5:4: expected coarse, magnitude, balanced, or N:M with N of every M inputs kept, e.g. 2:4",
+                 ["--method", "5:4"]),
+                ("prune: a window of extent 16 slides by 17; expected 1 to 16", ["--stride", "1,17,1,1"]),
+                ("--fc-block 16: expected inputs,outputs, each at least 1, e.g. 16,16", ["--fc-block", "16"])]:
+            self.refuses(message, "prune", "zoo:resnet20", "-o", str(pruned), *options)
+
     def test_quantize(self):
         quantized = self.path / "int8.onnx"
         self.succeeds("quantize", MODEL, "--input", PICTURES, "-o", str(quantized))

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
+#include <span>
 
 #include "base/error.h"
 #include "cli/arguments.h"
@@ -16,29 +18,66 @@ namespace {
 using report::Table;
 using report::Tone;
 
-prune::Block to_block(const std::string& text) {
-  std::array<std::int64_t, 4> values{};
+/// The extents of "a,b,...", as many as `out` has.
+void read_extents(const char* option, const std::string& text, const char* expected,
+                  std::span<std::int64_t> out) {
   const char* at = text.data();
   const char* end = at + text.size();
-  for (std::size_t i = 0; i < 4; ++i) {
-    const auto [next, error] = std::from_chars(at, end, values[i]);
-    const bool last = i == 3;
-    if (error != std::errc{} || values[i] < 1 ||
-        (last ? next != end : next == end || *next != ',')) {
-      fail("--block {}: expected inputs,outputs,height,width, each at least 1, e.g. 1,16,1,1",
-           text);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto [next, error] = std::from_chars(at, end, out[i]);
+    const bool last = i + 1 == out.size();
+    if (error != std::errc{} || out[i] < 1 || (last ? next != end : next == end || *next != ',')) {
+      fail("{} {}: expected {}", option, text, expected);
     }
-    at = next + 1;
+    at = last ? next : next + 1;
   }
+}
+
+prune::Block to_block(const char* option, const std::string& text) {
+  std::array<std::int64_t, 4> values{};
+  read_extents(option, text, "inputs,outputs,height,width, each at least 1, e.g. 1,16,1,1", values);
   return {values[0], values[1], values[2], values[3]};
 }
 
-prune::Options to_options(const PruneArguments& arguments) {
-  prune::Options options;
-  options.method = arguments.method == "coarse" ? prune::Method::coarse : prune::Method::magnitude;
-  options.criterion =
-      arguments.criterion == "max" ? prune::Criterion::max : prune::Criterion::average;
-  options.density = arguments.density;
+prune::Block to_matrix_block(const char* option, const std::string& text) {
+  std::array<std::int64_t, 2> values{};
+  read_extents(option, text, "inputs,outputs, each at least 1, e.g. 16,16", values);
+  return {values[0], values[1], 1, 1};
+}
+
+/// Method and density: "2:4" is both.
+void set_method(prune::Options& options, const PruneArguments& arguments) {
+  options.density = arguments.density == 0 ? 0.2 : arguments.density;
+  for (const auto method :
+       {prune::Method::coarse, prune::Method::magnitude, prune::Method::balanced}) {
+    options.method = method;
+    if (arguments.method == name_of(method)) return;
+  }
+  const std::string& text = arguments.method;
+  const char* end = text.data() + text.size();
+  std::int64_t n = 0;
+  const auto [colon, error] = std::from_chars(text.data(), end, n);
+  if (error != std::errc{} || colon == end || *colon != ':' ||
+      std::from_chars(colon + 1, end, options.m).ptr != end || n < 1 || options.m < 2 ||
+      n > options.m) {
+    fail(
+        "--method {}: expected coarse, magnitude, balanced, or N:M with N of every M inputs kept, "
+        "e.g. 2:4",
+        text);
+  }
+  if (arguments.density != 0) {
+    fail("--method {} keeps {} of {} inputs; leave out --density", text, n, options.m);
+  }
+  options.method = prune::Method::n_of_m;
+  options.density = static_cast<double>(n) / static_cast<double>(options.m);
+}
+
+prune::Criterion to_criterion(const std::string& word) {
+  if (word == "average") return prune::Criterion::average;
+  return word == "max" ? prune::Criterion::max : prune::Criterion::geometric;
+}
+
+void set_layers(prune::Options& options, const PruneArguments& arguments) {
   for (const std::string& word : arguments.layer_density) {
     const std::size_t equals = word.rfind('=');
     double density = 0;
@@ -50,7 +89,27 @@ prune::Options to_options(const PruneArguments& arguments) {
     options.layer_density[word.substr(0, equals)] = density;
   }
   options.keep = {arguments.keep.begin(), arguments.keep.end()};
-  if (!arguments.block.empty()) options.conv = to_block(arguments.block);
+}
+
+prune::Options to_options(const PruneArguments& arguments) {
+  prune::Options options;
+  set_method(options, arguments);
+  set_layers(options, arguments);
+  options.criterion = to_criterion(arguments.criterion);
+  if (!arguments.block.empty()) options.conv = to_block("--block", arguments.block);
+  if (!arguments.stride.empty()) options.conv_stride = to_block("--stride", arguments.stride);
+  if (!arguments.fc_block.empty()) {
+    options.fc_large = options.fc_small = to_matrix_block("--fc-block", arguments.fc_block);
+  }
+  if (!arguments.fc_stride.empty()) {
+    options.fc_stride = to_matrix_block("--fc-stride", arguments.fc_stride);
+  }
+  options.q_rounding =
+      arguments.q_rounding == "down" ? prune::QRounding::down : prune::QRounding::alternate;
+  options.group_1x1 = arguments.group;
+  options.global = arguments.global;
+  options.scale = arguments.scale == "layer" ? prune::Scale::layer : prune::Scale::none;
+  options.least_density = arguments.least_density;
   return options;
 }
 
@@ -65,7 +124,8 @@ std::string table_of(const std::vector<prune::LayerReport>& layers,
   table.add_column("operator", Table::Align::left, 50);
   table.add_column("weights", Table::Align::right);
   table.add_column("kept", Table::Align::right);
-  table.add_column("blocks kept", Table::Align::right, 60);
+  table.add_column("window", Table::Align::right, 55);
+  table.add_column("windows kept", Table::Align::right, 60);
   table.add_column("energy kept", Table::Align::right, 70);
   std::int64_t weights = 0, kept = 0;
   for (const prune::LayerReport& layer : layers) {
@@ -75,6 +135,7 @@ std::string table_of(const std::vector<prune::LayerReport>& layers,
                    {layer.op, Tone::dim, ""},
                    {report::grouped(layer.weights), Tone::plain, ""},
                    {report::percent(part(layer.kept, layer.weights)), Tone::plain, ""},
+                   {layer.structure, Tone::dim, ""},
                    {fmt::format("{} of {}", layer.blocks_kept, layer.blocks), Tone::dim, ""},
                    {report::percent(layer.energy_kept), Tone::plain, ""}});
   }
@@ -83,6 +144,7 @@ std::string table_of(const std::vector<prune::LayerReport>& layers,
                  {},
                  {report::grouped(weights), Tone::strong, ""},
                  {report::percent(part(kept, weights)), Tone::strong, ""},
+                 {},
                  {},
                  {}});
   return table.render(style);

@@ -98,12 +98,18 @@ struct DisasmArguments {
 struct PruneArguments {
   ModelArguments model;
   std::string output;
-  double density = 0.2;
+  double density = 0;  ///< 0: as the method says.
   std::string method = "coarse";
   std::string criterion = "average";
   std::vector<std::string> layer_density;  ///< "node=density".
   std::vector<std::string> keep;
-  std::string block;  ///< "inputs,outputs,height,width" of convolutions.
+  std::string block, stride;        ///< "inputs,outputs,height,width" of convolutions.
+  std::string fc_block, fc_stride;  ///< "inputs,outputs" of fully connected layers.
+  std::string q_rounding = "alternate";
+  std::int64_t group = 32;
+  bool global = false;
+  std::string scale = "none";
+  double least_density = 0;
 };
 
 struct QuantizeArguments {

@@ -218,24 +218,63 @@ void add_disasm(App& root, DisasmArguments& disasm) {
 void add_prune(App& root, PruneArguments& prune) {
   App& app = *root.add_subcommand("prune", "Remove weights in one shot, without training");
   add_model(app, prune.model);
+  const auto words = [&](const char* name, std::string& into, const char* text,
+                         std::vector<std::string> allowed) {
+    return app.add_option(name, into, text)
+        ->type_name("HOW")
+        ->check(CLI::IsMember(std::move(allowed)).description(""));
+  };
   app.add_option("-o,--output", prune.output, "Pruned network")->required()->type_name("FILE.onnx");
   app.add_option("-d,--density", prune.density, "Fraction of weights kept in each layer [0.2]")
       ->type_name("D");
-  app.add_option("--method", prune.method, "coarse (blocks) or magnitude (single weights) [coarse]")
-      ->type_name("HOW")
-      ->check(CLI::IsMember({"coarse", "magnitude"}).description(""));
-  app.add_option("--criterion", prune.criterion, "How a block is judged: average or max [average]")
-      ->type_name("HOW")
-      ->check(CLI::IsMember({"average", "max"}).description(""));
-  app.add_option("--block", prune.block,
-                 "Block of convolutions: inputs,outputs,height,width [1,16,1,1]")
-      ->type_name("A,B,C,D");
+  app.add_option("--method", prune.method,
+                 "coarse (windows), magnitude (single weights), balanced (as many in every kernel) "
+                 "or N:M (N of every M inputs, e.g. 2:4) [coarse]")
+      ->type_name("HOW");
   app.add_option("--layer", prune.layer_density, "Another density for one layer")
       ->type_name("NODE=D");
   app.add_option("--keep", prune.keep, "Leave a layer dense")->type_name("NODE");
+  app.add_flag("--global", prune.global,
+               "One threshold over all layers: --density is that of the whole network")
+      ->group("Whole network");
+  words("--scale", prune.scale,
+        "What that threshold compares: scores as they are (none), or over the root mean square of "
+        "the layer's weights (layer) [none]",
+        {"none", "layer"})
+      ->group("Whole network");
+  app.add_option("--least-density", prune.least_density, "What every layer keeps at least [0]")
+      ->type_name("D")
+      ->group("Whole network");
+  words("--criterion", prune.criterion,
+        "How a window is judged: average, max or geometric [average]",
+        {"average", "max", "geometric"})
+      ->group("Structure");
+  const auto extents = [&](const char* name, std::string& into, const char* text,
+                           const char* type) {
+    app.add_option(name, into, text)->type_name(type)->group("Structure");
+  };
+  extents("--block", prune.block, "Window of convolutions: inputs,outputs,height,width [1,16,1,1]",
+          "A,B,C,D");
+  extents("--stride", prune.stride,
+          "How far it slides; less than the window: they overlap [window]", "A,B,C,D");
+  extents("--fc-block", prune.fc_block,
+          "Window of fully connected layers: inputs,outputs [32,32 where both are at least 4096, "
+          "else 16,16]",
+          "A,B");
+  extents("--fc-stride", prune.fc_stride, "How far it slides [window]", "A,B");
+  words("--q-rounding", prune.q_rounding,
+        "balanced, where a kernel would keep 4.5: alternate (5, 4, 5, 4) or down (4) [alternate]",
+        {"alternate", "down"})
+      ->group("Structure");
+  app.add_option("--group", prune.group, "balanced: inputs that make a kernel of 1x1 layers [32]")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30).description(""))
+      ->group("Structure");
   app.footer(
       "Examples:\n  syncopate prune net.onnx -o sparse.onnx --density 0.3\n"
-      "  syncopate prune net.onnx -o sparse.onnx -d 0.1 --method magnitude --keep conv1");
+      "  syncopate prune net.onnx -o sparse.onnx -d 0.1 --method magnitude --global --keep conv1\n"
+      "  syncopate prune net.onnx -o sparse.onnx --method 2:4 --layer fc=0.25\n"
+      "  syncopate prune net.onnx -o sparse.onnx --method balanced -d 0.5 --q-rounding down");
 }
 
 void add_quantize(App& root, QuantizeArguments& quantize) {
