@@ -4,12 +4,12 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "flow/image.h"
+#include "data/image.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::span bytes(reinterpret_cast<const std::byte*>(data), size);
   try {
-    const syncopate::flow::Picture picture = syncopate::flow::parse_picture(bytes, "input");
+    const syncopate::data::Picture picture = syncopate::data::parse_picture(bytes, "input");
     if (std::ssize(picture.pixels) != picture.width * picture.height * picture.channels) {
       std::abort();
     }

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "flow/dataset.h"
+#include "data/dataset.h"
 #include "flow/evaluate.h"
 #include "flow/inputs.h"
 #include "onnx/import.h"
@@ -24,9 +24,9 @@ TEST_P(Accuracy, ResNet20ClassifiesAsInFloat) {
   if (root.empty() || !std::filesystem::exists(model)) {
     GTEST_SKIP() << "SYNCOPATE_DATA does not name a folder with " << model;
   }
-  const flow::DataSet set = flow::load_test_set("cifar10", root, kPictures);
+  const data::DataSet set = data::load_data_set("cifar10", root, data::Split::test, kPictures);
   flow::EvaluateOptions options;
-  options.normalization = flow::normalization("imagenet", set.channels);
+  options.normalization = data::normalization("imagenet", set.channels);
   options.quantize = {GetParam(), GetParam()};
   const flow::Evaluation result = flow::evaluate(onnx::import_file(model), set, options);
   ASSERT_EQ(result.pictures, kPictures);

@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "flow/dataset.h"
-#include "flow/image.h"
-#include "flow/npy.h"
+#include "data/dataset.h"
+#include "data/image.h"
+#include "data/npy.h"
 #include "onnx/import.h"
 #include "ref/float_net.h"
 
@@ -60,7 +60,7 @@ float normalized(const Golden& golden, std::size_t channel, double pixel) {
 }
 
 /// One picture of a data set, [1, C, H, W].
-Tensor from_data_set(const Golden& golden, const flow::DataSet& data, std::int64_t index) {
+Tensor from_data_set(const Golden& golden, const data::DataSet& data, std::int64_t index) {
   Tensor x(DType::f32, {1, data.channels, data.height, data.width});
   const auto values = x.mutable_data<float>();
   const auto size = static_cast<std::size_t>(data.picture_size());
@@ -73,7 +73,7 @@ Tensor from_data_set(const Golden& golden, const flow::DataSet& data, std::int64
 }
 
 /// The center of a picture, [1, 3, size, size].
-Tensor from_picture(const Golden& golden, const flow::Picture& picture, std::int64_t size) {
+Tensor from_picture(const Golden& golden, const data::Picture& picture, std::int64_t size) {
   Tensor x(DType::f32, {1, 3, size, size});
   const auto values = x.mutable_data<float>();
   const std::int64_t top = (picture.height - size) / 2, left = (picture.width - size) / 2;
@@ -92,7 +92,7 @@ Tensor from_picture(const Golden& golden, const flow::Picture& picture, std::int
 std::vector<Tensor> inputs_of(const Golden& golden, const std::string& root, const Shape& shape) {
   std::vector<Tensor> inputs;
   if (golden.folder != "imagenet") {
-    const flow::DataSet data = flow::load_test_set(golden.folder, root, 64);
+    const data::DataSet data = data::load_data_set(golden.folder, root, data::Split::test, 64);
     for (std::int64_t i = 0; i < 64; ++i) inputs.push_back(from_data_set(golden, data, i));
     return inputs;
   }
@@ -101,7 +101,7 @@ std::vector<Tensor> inputs_of(const Golden& golden, const std::string& root, con
     paths.insert(file.path());
   }
   for (const std::string& path : paths) {
-    inputs.push_back(from_picture(golden, flow::read_picture(path), shape[2]));
+    inputs.push_back(from_picture(golden, data::read_picture(path), shape[2]));
   }
   return inputs;
 }
@@ -114,7 +114,7 @@ TEST_P(FloatGolden, LogitsMatch) {
   const Golden& golden = GetParam();
   const std::string models = std::string(root) + "/models/";
   const ir::Graph graph = onnx::import_file(models + golden.folder + "/" + golden.name + ".onnx");
-  const Tensor expected = flow::read_npy(models + "golden/" + golden.name + ".npy");
+  const Tensor expected = data::read_npy(models + "golden/" + golden.name + ".npy");
   const ref::FloatNet net(graph);
   const std::vector<Tensor> inputs = inputs_of(golden, root, graph.value(graph.inputs.at(0)).shape);
   ASSERT_EQ(expected.shape().at(0), static_cast<std::int64_t>(inputs.size()));

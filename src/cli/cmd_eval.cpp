@@ -12,11 +12,11 @@
 namespace syncopate::cli {
 namespace {
 
-flow::DataSet load(const EvalArguments& arguments, const ir::Graph& graph) {
+data::DataSet load(const EvalArguments& arguments, const ir::Graph& graph) {
   if (std::filesystem::is_directory(arguments.data)) {
     return flow::load_picture_folder(arguments.data, graph, arguments.normalization.limit);
   }
-  return flow::load_test_set(arguments.data, flow::data_root(arguments.root),
+  return data::load_data_set(arguments.data, data::data_root(arguments.root), data::Split::test,
                              arguments.normalization.limit);
 }
 
@@ -54,7 +54,7 @@ std::string as_text(const flow::Evaluation& result, const std::string& data, int
 void eval_command(const EvalArguments& arguments, Console& console) {
   const Output json("--json", arguments.json);
   const ir::Graph graph = flow::load_model(to_model(arguments.model));
-  const flow::DataSet set = load(arguments, graph);
+  const data::DataSet set = load(arguments, graph);
   flow::EvaluateOptions options;
   options.normalization = flow::normalization(to_input(arguments.normalization), set.channels);
   options.quantize = to_quantize(arguments.precision);

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "base/error.h"
-#include "flow/image.h"
+#include "data/image.h"
 #include "gconv/lower.h"
 #include "gconv/passes.h"
 #include "ref/calibrate.h"
@@ -16,21 +16,11 @@ namespace syncopate::flow {
 namespace {
 
 /// Picture `index` of the set as the network's input [1,C,H,W].
-Tensor input_of(const DataSet& set, std::int64_t index, const Normalization& norm) {
+Tensor input_of(const data::DataSet& set, std::int64_t index, const data::Normalization& how) {
   Tensor tensor = Tensor::uninitialized(DType::f32, {1, set.channels, set.height, set.width});
-  auto out = tensor.mutable_data<float>();
-  const std::int64_t plane = set.height * set.width;
-  for (std::int64_t c = 0; c < set.channels; ++c) {
-    const auto channel = static_cast<std::size_t>(c);
-    const double mean = norm.mean[std::min(channel, norm.mean.size() - 1)];
-    const double deviation = norm.deviation[std::min(channel, norm.deviation.size() - 1)];
-    const std::int64_t source = norm.bgr ? set.channels - 1 - c : c;
-    const std::uint8_t* pixels = set.pixels.data() + index * set.picture_size() + source * plane;
-    for (std::int64_t i = 0; i < plane; ++i) {
-      out[static_cast<std::size_t>(c * plane + i)] =
-          static_cast<float>((pixels[i] * norm.scale - mean) / deviation);
-    }
-  }
+  const auto size = static_cast<std::size_t>(set.picture_size());
+  data::normalize(std::span(set.pixels).subspan(static_cast<std::size_t>(index) * size, size),
+                  set.channels, how, tensor.mutable_data<float>());
   return tensor;
 }
 
@@ -43,7 +33,7 @@ std::int64_t rank_of(std::span<const float> scores, std::size_t label) {
   return better;
 }
 
-void check_fit(const ir::Graph& graph, const DataSet& set) {
+void check_fit(const ir::Graph& graph, const data::DataSet& set) {
   const Shape wanted{1, set.channels, set.height, set.width};
   if (graph.inputs.size() != 1 || graph.value(graph.inputs[0]).shape != wanted) {
     fail("{}: pictures of '{}' are {}; expected a network with that one input", graph.source,
@@ -52,7 +42,7 @@ void check_fit(const ir::Graph& graph, const DataSet& set) {
   if (set.count() == 0) fail("data set '{}' holds no pictures", set.name);
 }
 
-gconv::Chain fixed_chain(const ir::Graph& graph, const DataSet& set,
+gconv::Chain fixed_chain(const ir::Graph& graph, const data::DataSet& set,
                          const EvaluateOptions& options) {
   std::vector<std::vector<Tensor>> inputs;
   const std::int64_t count = std::min(options.calibration_pictures, set.count());
@@ -66,8 +56,8 @@ gconv::Chain fixed_chain(const ir::Graph& graph, const DataSet& set,
 
 }  // namespace
 
-Evaluation evaluate(const ir::Graph& graph, const DataSet& set, const EvaluateOptions& options,
-                    const Progress& progress) {
+Evaluation evaluate(const ir::Graph& graph, const data::DataSet& set,
+                    const EvaluateOptions& options, const Progress& progress) {
   check_fit(graph, set);
   const gconv::Chain chain = fixed_chain(graph, set, options);
   const ref::FloatNet float_net(graph);
@@ -104,7 +94,8 @@ Evaluation evaluate(const ir::Graph& graph, const DataSet& set, const EvaluateOp
   return result;
 }
 
-DataSet load_picture_folder(const std::string& path, const ir::Graph& graph, std::int64_t limit) {
+data::DataSet load_picture_folder(const std::string& path, const ir::Graph& graph,
+                                  std::int64_t limit) {
   const Shape shape = graph.inputs.size() == 1 ? graph.value(graph.inputs[0]).shape : Shape{};
   if (shape.size() != 4) fail("{}: expected one input [1,C,H,W] for pictures", graph.source);
   std::vector<std::string> files;
@@ -118,7 +109,7 @@ DataSet load_picture_folder(const std::string& path, const ir::Graph& graph, std
   std::sort(files.begin(), files.end());
   const auto available = static_cast<std::int64_t>(files.size());
   const std::int64_t count = limit > 0 ? std::min(limit, available) : available;
-  DataSet set{
+  data::DataSet set{
       std::filesystem::path(path).filename().string(), shape[1], shape[2], shape[3], {}, {}};
   for (std::int64_t i = 0; i < count; ++i) {
     const std::string& file = files[static_cast<std::size_t>(i * available / count)];
@@ -126,13 +117,9 @@ DataSet load_picture_folder(const std::string& path, const ir::Graph& graph, std
     const std::size_t digits = name.find_first_not_of("0123456789");
     if (digits == 0 || digits > 6) fail("{}: expected a name that starts with its label", file);
     set.labels.push_back(std::stoi(name.substr(0, digits)));
-    const Picture picture =
-        crop_and_resize(with_channels(read_picture(file), set.channels), set.width, set.height);
-    for (std::int64_t c = 0; c < set.channels; ++c) {
-      for (std::int64_t p = 0; p < set.height * set.width; ++p) {
-        set.pixels.push_back(picture.pixels[static_cast<std::size_t>(p * set.channels + c)]);
-      }
-    }
+    const data::Picture picture = data::with_channels(data::read_picture(file), set.channels);
+    const auto samples = data::planes(data::crop_and_resize(picture, set.width, set.height));
+    set.pixels.insert(set.pixels.end(), samples.begin(), samples.end());
   }
   return set;
 }

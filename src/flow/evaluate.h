@@ -4,8 +4,8 @@
 #include <functional>
 #include <string>
 
-#include "flow/dataset.h"
-#include "flow/inputs.h"
+#include "data/dataset.h"
+#include "data/normalization.h"
 #include "gconv/quantize.h"
 #include "ir/graph.h"
 
@@ -13,7 +13,7 @@ namespace syncopate::flow {
 
 /// How to score a network on labeled pictures.
 struct EvaluateOptions {
-  Normalization normalization;
+  data::Normalization normalization;
   gconv::QuantizeOptions quantize;
   std::int64_t calibration_pictures = 32;  ///< The first ones; scales come from these alone.
   std::int64_t label_offset =
@@ -34,11 +34,12 @@ using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 /// Runs every picture through the float and the fixed-point network. InputError when the network
 /// has not one input of the pictures' shape, or its first output does not hold the labels.
-Evaluation evaluate(const ir::Graph& graph, const DataSet& set, const EvaluateOptions& options,
-                    const Progress& progress = {});
+Evaluation evaluate(const ir::Graph& graph, const data::DataSet& set,
+                    const EvaluateOptions& options, const Progress& progress = {});
 
 /// A folder of pictures named LABEL_anything.png or .jpg as a data set: cropped and resized to the
 /// network's input. `limit` takes pictures spread evenly over the sorted names; 0 takes all.
-DataSet load_picture_folder(const std::string& path, const ir::Graph& graph, std::int64_t limit);
+data::DataSet load_picture_folder(const std::string& path, const ir::Graph& graph,
+                                  std::int64_t limit);
 
 }  // namespace syncopate::flow

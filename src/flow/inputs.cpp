@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/params.h"
-#include "flow/image.h"
-#include "flow/npy.h"
+#include "data/image.h"
+#include "data/npy.h"
 
 namespace syncopate::flow {
 namespace {
@@ -79,33 +79,10 @@ void check_finite(const Tensor& tensor, const std::string& name) {
   }
 }
 
-double per_channel(const std::vector<double>& values, std::int64_t channel) {
-  return values.size() == 1 ? values[0] : values[static_cast<std::size_t>(channel)];
-}
-
 }  // namespace
 
-std::vector<std::string> normalization_presets() {
-  return {"auto", "imagenet", "caffe", "signed", "unit", "raw"};
-}
-
-Normalization normalization(const std::string& preset, std::int64_t channels) {
-  if (preset == "auto") return normalization(channels == 3 ? "imagenet" : "unit", channels);
-  if (preset == "unit") return {};
-  if (preset == "raw") return {1, {0}, {1}, false};
-  if (preset == "signed") return {1.0 / 255, {0.5}, {0.5}, false};
-  if (preset == "imagenet" || preset == "caffe") {
-    if (channels != 3) {
-      fail("normalization '{}' is for 3 channels; the network's input has {}", preset, channels);
-    }
-    if (preset == "caffe") return {1, {104, 117, 123}, {1}, true};
-    return {1.0 / 255, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, false};
-  }
-  fail("unknown normalization '{}' (known: {})", preset, fmt::join(normalization_presets(), ", "));
-}
-
-Normalization normalization(const InputOptions& options, std::int64_t channels) {
-  Normalization result = normalization(options.preset, channels);
+data::Normalization normalization(const InputOptions& options, std::int64_t channels) {
+  data::Normalization result = data::normalization(options.preset, channels);
   if (options.scale) result.scale = *options.scale;
   if (options.mean) result.mean = *options.mean;
   if (options.deviation) result.deviation = *options.deviation;
@@ -136,7 +113,7 @@ Inputs::Inputs(const ir::Graph& graph, const InputOptions& options) : options_(o
         fail("--input {}: the network has no input '{}' (it has: {})", word, name,
              fmt::join(names, ", "));
       }
-      named_[name] = read_npy(word.substr(equals + 1));
+      named_[name] = data::read_npy(word.substr(equals + 1));
       named = true;
     }
     if (!named) plain.push_back(word);
@@ -196,7 +173,7 @@ void Inputs::add_folder(const std::string& path) {
 }
 
 void Inputs::add_npy(const std::string& path) {
-  Tensor array = read_npy(path);
+  Tensor array = data::read_npy(path);
   const Shape& wanted = main().shape;
   const Shape& shape = array.shape();
   const std::string file = fs::path(path).filename().string();
@@ -265,21 +242,13 @@ Tensor Inputs::from_npy(const Item& item) const {
 namespace {
 
 /// Fills a [N,C,H,W] tensor, every image of the batch alike.
-Tensor normalized(const Picture& picture, const ir::Value& value, const Normalization& how) {
-  const Shape& shape = value.shape;
+Tensor normalized(const data::Picture& picture, const Shape& shape,
+                  const data::Normalization& how) {
   Tensor tensor = Tensor::uninitialized(DType::f32, shape);
-  float* out = tensor.mutable_data<float>().data();
-  for (std::int64_t n = 0; n < shape[0]; ++n) {
-    for (std::int64_t c = 0; c < shape[1]; ++c) {
-      const double mean = per_channel(how.mean, c);
-      const double deviation = per_channel(how.deviation, c);
-      const std::int64_t source = how.bgr ? shape[1] - 1 - c : c;
-      for (std::int64_t y = 0; y < shape[2]; ++y) {
-        for (std::int64_t x = 0; x < shape[3]; ++x) {
-          *out++ = static_cast<float>((picture.at(y, x, source) * how.scale - mean) / deviation);
-        }
-      }
-    }
+  const std::span<float> out = tensor.mutable_data<float>();
+  const std::vector<std::uint8_t> planes = data::planes(picture);
+  for (std::size_t at = 0; at < out.size(); at += planes.size()) {
+    data::normalize(planes, shape[1], how, out.subspan(at, planes.size()));
   }
   return tensor;
 }
@@ -288,21 +257,23 @@ Tensor normalized(const Picture& picture, const ir::Value& value, const Normaliz
 
 Tensor Inputs::from_picture(const Item& item) const {
   const Shape& shape = main().shape;
-  const Picture picture = with_channels(read_picture(item.path), shape[1]);
-  return as_type(normalized(crop_and_resize(picture, shape[3], shape[2]), main(), normalization_),
-                 main().dtype, item.path);
+  const data::Picture picture = data::with_channels(data::read_picture(item.path), shape[1]);
+  const data::Picture fitted = data::crop_and_resize(picture, shape[3], shape[2]);
+  return as_type(normalized(fitted, shape, normalization_), main().dtype, item.path);
 }
 
 Tensor Inputs::made_up(const ir::Value& value, int variant) const {
   const Shape& shape = value.shape;
   if (value.dtype != DType::f32) return Tensor(value.dtype, shape);
   const bool is_picture = shape.size() == 4 && (shape[1] == 1 || shape[1] == 3) && shape[2] > 0 &&
-                          shape[3] > 0 && shape[2] <= kLargestSide && shape[3] <= kLargestSide;
+                          shape[3] > 0 && shape[2] <= data::kLargestSide &&
+                          shape[3] <= data::kLargestSide;
   if (is_picture) {
-    const Picture picture =
-        with_channels(procedural_picture(shape[3], shape[2], variant), shape[1]);
+    const data::Picture picture =
+        data::with_channels(data::procedural_picture(shape[3], shape[2], variant), shape[1]);
     const bool is_main = &value == &main();
-    return normalized(picture, value, is_main ? normalization_ : normalization("auto", shape[1]));
+    return normalized(picture, shape,
+                      is_main ? normalization_ : data::normalization("auto", shape[1]));
   }
   Tensor tensor = Tensor::uninitialized(DType::f32, shape);
   std::size_t i = 0;

@@ -7,28 +7,10 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "data/normalization.h"
 #include "ir/graph.h"
 
 namespace syncopate::flow {
-
-/// How a picture's 0..255 samples become a network's numbers: (sample * scale - mean) / deviation,
-/// per channel (a single entry serves all), in RGB order unless `bgr`.
-struct Normalization {
-  double scale = 1.0 / 255;
-  std::vector<double> mean{0};
-  std::vector<double> deviation{1};
-  bool bgr = false;
-};
-
-/// Presets by name: "imagenet" (the usual mean and deviation), "caffe" (BGR minus channel means),
-/// "signed" (-1..1), "unit" (0..1), "raw" (0..255), "auto" (imagenet for 3 channels, else unit).
-/// InputError lists them for an unknown name.
-Normalization normalization(const std::string& preset, std::int64_t channels);
-std::vector<std::string> normalization_presets();
-struct InputOptions;
-/// The preset with the user's own scale, means and deviations in place of its. InputError when
-/// their number does not fit the channels.
-Normalization normalization(const InputOptions& options, std::int64_t channels);
 
 /// What the user said about inputs.
 struct InputOptions {
@@ -41,6 +23,10 @@ struct InputOptions {
   bool bgr = false;
   std::int64_t limit = 0;  ///< Most inputs used; 0 means all.
 };
+
+/// The preset with the user's own scale, means and deviations in place of its. InputError when
+/// their number does not fit the channels.
+data::Normalization normalization(const InputOptions& options, std::int64_t channels);
 
 /// The inputs of a run, loaded one at a time.
 class Inputs {
@@ -81,7 +67,7 @@ class Inputs {
   std::map<std::string, Tensor> named_;
   std::vector<Item> items_;
   std::map<std::string, Tensor> arrays_;  ///< .npy files already read.
-  Normalization normalization_;
+  data::Normalization normalization_;
   bool pictures_ = false;
   bool procedural_ = false;
 };

@@ -1,4 +1,4 @@
-#include "flow/dataset.h"
+#include "data/dataset.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace syncopate::flow {
+namespace syncopate::data {
 namespace {
 
 class DataSetFiles : public testing::Test {
@@ -24,7 +24,7 @@ class DataSetFiles : public testing::Test {
   }
   std::string message(const std::string& name) const {
     try {
-      load_test_set(name, root_.string(), 0);
+      load_data_set(name, root_.string(), Split::test, 0);
     } catch (const InputError& error) {
       std::string text = error.what();
       const std::size_t at = text.find(root_.string());
@@ -44,17 +44,17 @@ TEST_F(DataSetFiles, ReadsCifarRecordsUpToTheLimit) {
     bytes += std::string(3072, static_cast<char>(10 + picture));
   }
   write("cifar10/test_batch.bin", bytes);
-  const DataSet all = load_test_set("cifar10", root_.string(), 0);
+  const DataSet all = load_data_set("cifar10", root_.string(), Split::test, 0);
   EXPECT_EQ(all.labels, (std::vector<std::int32_t>{0, 1, 2}));
   EXPECT_EQ(all.pixels[3072], 11);
-  EXPECT_EQ(load_test_set("cifar10", root_.string(), 2).count(), 2);
+  EXPECT_EQ(load_data_set("cifar10", root_.string(), Split::test, 2).count(), 2);
 }
 
 TEST_F(DataSetFiles, ReadsIdxFiles) {
   const std::string header("\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x03", 16);
   write("mnist/t10k-images-idx3-ubyte", header + "abcdef");
   write("mnist/t10k-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x02\x07\x04", 10));
-  const DataSet set = load_test_set("mnist", root_.string(), 1);
+  const DataSet set = load_data_set("mnist", root_.string(), Split::test, 1);
   EXPECT_EQ(set.labels, (std::vector<std::int32_t>{7}));
   EXPECT_EQ(set.width, 3);
   EXPECT_EQ(set.pixels.size(), 3U);
@@ -76,4 +76,4 @@ TEST_F(DataSetFiles, NamesTheMistake) {
 }
 
 }  // namespace
-}  // namespace syncopate::flow
+}  // namespace syncopate::data

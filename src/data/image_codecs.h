@@ -1,8 +1,8 @@
 #pragma once
 
-#include "flow/image.h"
+#include "data/image.h"
 
-namespace syncopate::flow {
+namespace syncopate::data {
 
 bool is_png(std::span<const std::byte> bytes);
 bool is_jpeg(std::span<const std::byte> bytes);
@@ -11,4 +11,4 @@ bool is_jpeg(std::span<const std::byte> bytes);
 Picture decode_png(std::span<const std::byte> bytes, const std::string& name);
 Picture decode_jpeg(std::span<const std::byte> bytes, const std::string& name);
 
-}  // namespace syncopate::flow
+}  // namespace syncopate::data

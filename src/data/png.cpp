@@ -3,9 +3,9 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "flow/image_codecs.h"
+#include "data/image_codecs.h"
 
-namespace syncopate::flow {
+namespace syncopate::data {
 namespace {
 
 void check_size(std::int64_t width, std::int64_t height, const std::string& name) {
@@ -48,4 +48,21 @@ Picture decode_png(std::span<const std::byte> bytes, const std::string& name) {
   return picture;
 }
 
-}  // namespace syncopate::flow
+std::string png_bytes(const Picture& picture) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  image.width = static_cast<png_uint_32>(picture.width);
+  image.height = static_cast<png_uint_32>(picture.height);
+  image.format = picture.channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
+  std::string out(size, '\0');
+  const int done =
+      png_image_write_to_memory(&image, out.data(), &size, 0, picture.pixels.data(), 0, nullptr);
+  if (done == 0)
+    broken("a picture of {}x{} cannot be written as PNG ({})", picture.width, picture.height,
+           image.message);
+  out.resize(size);
+  return out;
+}
+
+}  // namespace syncopate::data

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace syncopate::flow {
+namespace syncopate::data {
 
 /// A decoded picture: [height][width][channels], 8 bits, 1 (gray) or 3 (RGB) channels.
 struct Picture {
@@ -32,6 +32,9 @@ Picture read_picture(const std::string& path);
 /// The same from memory; `name` stands in messages.
 Picture parse_picture(std::span<const std::byte> bytes, const std::string& name);
 
+/// The bytes of a PNG file holding `picture`.
+std::string png_bytes(const Picture& picture);
+
 /// A picture's gray or color form: averages with the usual weights (ITU-R BT.601), or repeats.
 Picture with_channels(const Picture& picture, std::int64_t channels);
 
@@ -39,8 +42,11 @@ Picture with_channels(const Picture& picture, std::int64_t channels);
 /// exactly width x height by a triangle filter (bilinear when enlarging, averaging when shrinking).
 Picture crop_and_resize(const Picture& picture, std::int64_t width, std::int64_t height);
 
+/// The pixels planes first, [channels][height][width], as networks take them.
+std::vector<std::uint8_t> planes(const Picture& picture);
+
 /// A made-up picture for runs without input: smooth gradients, rings and edges, the same on every
 /// machine. `variant` moves the shapes.
 Picture procedural_picture(std::int64_t width, std::int64_t height, int variant);
 
-}  // namespace syncopate::flow
+}  // namespace syncopate::data

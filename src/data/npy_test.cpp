@@ -1,4 +1,4 @@
-#include "flow/npy.h"
+#include "data/npy.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 
-namespace syncopate::flow {
+namespace syncopate::data {
 namespace {
 
 std::span<const std::byte> bytes_of(const std::string& text) {
@@ -111,4 +111,4 @@ TEST(Npy, SurvivesDamage) {
 }
 
 }  // namespace
-}  // namespace syncopate::flow
+}  // namespace syncopate::data

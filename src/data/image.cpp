@@ -1,4 +1,4 @@
-#include "flow/image.h"
+#include "data/image.h"
 
 #include <algorithm>
 #include <array>
@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "flow/image_codecs.h"
+#include "data/image_codecs.h"
 
-namespace syncopate::flow {
+namespace syncopate::data {
 namespace {
 
 std::uint8_t to_byte(double value) {
@@ -115,6 +115,18 @@ Picture crop_and_resize(const Picture& picture, std::int64_t width, std::int64_t
   return result;
 }
 
+std::vector<std::uint8_t> planes(const Picture& picture) {
+  const auto plane = static_cast<std::size_t>(picture.width * picture.height);
+  const auto channels = static_cast<std::size_t>(picture.channels);
+  std::vector<std::uint8_t> result(plane * channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    for (std::size_t p = 0; p < plane; ++p) {
+      result[c * plane + p] = picture.pixels[p * channels + c];
+    }
+  }
+  return result;
+}
+
 Picture procedural_picture(std::int64_t width, std::int64_t height, int variant) {
   Picture picture{width, height, 3, {}};
   picture.pixels.reserve(static_cast<std::size_t>(width * height * 3));
@@ -145,4 +157,4 @@ Picture procedural_picture(std::int64_t width, std::int64_t height, int variant)
   return picture;
 }
 
-}  // namespace syncopate::flow
+}  // namespace syncopate::data

@@ -7,9 +7,9 @@
 #include <jpeglib.h>
 
 #include "base/error.h"
-#include "flow/image_codecs.h"
+#include "data/image_codecs.h"
 
-namespace syncopate::flow {
+namespace syncopate::data {
 namespace {
 
 /// libjpeg reports errors by a callback that must not return.
@@ -99,4 +99,4 @@ Picture decode_jpeg(std::span<const std::byte> bytes, const std::string& name) {
   broken("unknown outcome of decoding {}", name);
 }
 
-}  // namespace syncopate::flow
+}  // namespace syncopate::data

@@ -1,4 +1,4 @@
-#include "flow/npy.h"
+#include "data/npy.h"
 
 #include <algorithm>
 #include <bit>
@@ -12,7 +12,7 @@
 
 #include "base/files.h"
 
-namespace syncopate::flow {
+namespace syncopate::data {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
@@ -324,4 +324,4 @@ std::string npy_bytes(const Tensor& tensor) {
   return out;
 }
 
-}  // namespace syncopate::flow
+}  // namespace syncopate::data

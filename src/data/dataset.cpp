@@ -1,4 +1,4 @@
-#include "flow/dataset.h"
+#include "data/dataset.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -10,7 +10,7 @@
 #include "base/params.h"
 #include "base/tensor.h"
 
-namespace syncopate::flow {
+namespace syncopate::data {
 namespace {
 
 constexpr std::int64_t kCifarPicture = 3 * 32 * 32;
@@ -29,19 +29,31 @@ std::vector<std::uint8_t> read_bytes(const std::string& path, std::int64_t limit
   return bytes;
 }
 
-DataSet load_cifar10(const std::string& folder, std::int64_t limit) {
-  const std::string path = folder + "/test_batch.bin";
+/// Appends the records of one file, at most `limit` (0: all).
+void append_cifar10(const std::string& path, std::int64_t limit, DataSet& set) {
   const auto bytes = read_bytes(path, limit * (kCifarPicture + 1));
   if (bytes.empty() || bytes.size() % (kCifarPicture + 1) != 0) {
     fail("{}: {} bytes; expected records of 3073 bytes (CIFAR-10 binary version)", path,
          bytes.size());
   }
-  DataSet set{"cifar10", 3, 32, 32, {}, {}};
   for (std::size_t at = 0; at < bytes.size(); at += kCifarPicture + 1) {
     if (bytes[at] > 9) fail("{}: label {} at byte {}; expected 0 to 9", path, bytes[at], at);
     set.labels.push_back(bytes[at]);
     const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(at) + 1;
     set.pixels.insert(set.pixels.end(), first, first + kCifarPicture);
+  }
+}
+
+DataSet load_cifar10(const std::string& folder, Split split, std::int64_t limit) {
+  DataSet set{"cifar10", 3, 32, 32, {}, {}, 10};
+  std::vector<std::string> files{"test_batch.bin"};
+  if (split == Split::train) {
+    files.clear();
+    for (int i = 1; i <= 5; ++i) files.push_back(fmt::format("data_batch_{}.bin", i));
+  }
+  for (const std::string& file : files) {
+    if (limit > 0 && set.count() >= limit) break;
+    append_cifar10(folder + "/" + file, limit > 0 ? limit - set.count() : 0, set);
   }
   return set;
 }
@@ -71,16 +83,21 @@ std::vector<std::uint8_t> load_idx(const std::string& path, std::size_t rank, Sh
   return bytes;
 }
 
-DataSet load_mnist(const std::string& name, const std::string& folder, std::int64_t limit) {
+DataSet load_mnist(const std::string& name, const std::string& folder, Split split,
+                   std::int64_t limit) {
+  const std::string start = folder + (split == Split::train ? "/train" : "/t10k");
   Shape pictures, labels;
-  DataSet set{name, 1, 28, 28, load_idx(folder + "/t10k-images-idx3-ubyte", 3, pictures), {}};
-  const auto label_bytes = load_idx(folder + "/t10k-labels-idx1-ubyte", 1, labels);
+  DataSet set{name, 1, 28, 28, load_idx(start + "-images-idx3-ubyte", 3, pictures), {}, 10};
+  const auto label_bytes = load_idx(start + "-labels-idx1-ubyte", 1, labels);
   if (pictures[0] != labels[0]) {
-    fail("{}: {} pictures but {} labels", folder, pictures[0], labels[0]);
+    fail("{}: {} pictures but {} labels", start, pictures[0], labels[0]);
   }
   set.height = pictures[1];
   set.width = pictures[2];
-  set.labels.assign(label_bytes.begin(), label_bytes.end());
+  for (const std::uint8_t label : label_bytes) {
+    if (label > 9) fail("{}-labels-idx1-ubyte: label {}; expected 0 to 9", start, label);
+    set.labels.push_back(label);
+  }
   if (limit > 0 && limit < set.count()) {
     set.labels.resize(static_cast<std::size_t>(limit));
     set.pixels.resize(static_cast<std::size_t>(limit * set.picture_size()));
@@ -90,10 +107,11 @@ DataSet load_mnist(const std::string& name, const std::string& folder, std::int6
 
 }  // namespace
 
-DataSet load_test_set(const std::string& name, const std::string& root, std::int64_t limit) {
+DataSet load_data_set(const std::string& name, const std::string& root, Split split,
+                      std::int64_t limit) {
   const std::string folder = root + "/" + name;
-  if (name == "cifar10") return load_cifar10(folder, limit);
-  if (name == "mnist" || name == "fashion-mnist") return load_mnist(name, folder, limit);
+  if (name == "cifar10") return load_cifar10(folder, split, limit);
+  if (name == "mnist" || name == "fashion-mnist") return load_mnist(name, folder, split, limit);
   const std::string guess = nearest(name, {"cifar10", "mnist", "fashion-mnist"});
   fail("unknown data set '{}'{} (known: cifar10, mnist, fashion-mnist, or a folder of pictures)",
        name, guess.empty() ? "" : fmt::format("; did you mean '{}'?", guess));
@@ -107,4 +125,4 @@ std::string data_root(const std::string& option) {
   fail("no data sets: set SYNCOPATE_DATA or --data to the folder that holds cifar10/, mnist/, ...");
 }
 
-}  // namespace syncopate::flow
+}  // namespace syncopate::data
