@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "flow/answers.h"
 #include "flow/layers.h"
 #include "flow/prepare.h"
+#include "flow/strands.h"
 #include "flow/target.h"
 #include "gconv/lower.h"
 #include "gconv/passes.h"
@@ -76,6 +78,59 @@ void check_requests(const RunOptions& options) {
   }
 }
 
+/// Hands the layers of an inference to the machines while the inference goes on.
+class Simulation {
+ public:
+  Simulation(const gconv::Chain& chain, const std::vector<map::Loops>& loops,
+             const std::vector<std::unique_ptr<Target>>& targets, DensityCounter& densities)
+      : chain_(chain),
+        loops_(loops),
+        targets_(targets),
+        densities_(densities),
+        strands_(targets.size() + 1) {}
+
+  /// A layer that has just been computed, on input number `seed`.
+  void add(std::size_t index, const ref::FixedNet::Reader& read, std::uint64_t seed) {
+    // Layers that wait hold their activations.
+    if (held_ > kMostHeld) strands_.wait();
+    const auto layer = std::make_shared<Layer>(*this, index, read);
+    for (std::size_t t = 0; t < targets_.size(); ++t) {
+      strands_.post(t, [&target = *targets_[t], layer, index, seed] {
+        target.execute(layer->data, index, seed);
+      });
+    }
+    strands_.post(targets_.size(), [this, layer, index] { densities_.add(index, layer->data); });
+  }
+  /// Until all machines are done. Throws what went wrong on one of them.
+  void finish() { strands_.wait(); }
+
+ private:
+  static constexpr std::int64_t kMostHeld = 1 << 26;  ///< Activations, in elements.
+
+  struct Layer {
+    Layer(Simulation& owner, std::size_t index, const ref::FixedNet::Reader& read)
+        : data(owner.chain_, owner.chain_.gconvs[index], owner.loops_[index]), held(owner.held_) {
+      data.set_activations(read);
+      size = std::ssize(data.input()) + std::ssize(data.second()) + std::ssize(data.output());
+      held += size;
+    }
+    ~Layer() { held -= size; }
+    Layer(const Layer&) = delete;
+    Layer& operator=(const Layer&) = delete;
+
+    sim::LayerData data;
+    std::int64_t size = 0;
+    std::atomic<std::int64_t>& held;
+  };
+
+  const gconv::Chain& chain_;
+  const std::vector<map::Loops>& loops_;
+  const std::vector<std::unique_ptr<Target>>& targets_;
+  DensityCounter& densities_;
+  std::atomic<std::int64_t> held_{0};
+  Strands strands_;  ///< One per machine, and one for densities.
+};
+
 std::int64_t peak_memory() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -125,26 +180,23 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
     }
   });
 
-  // One inference per input; every machine sees each layer's operands while they are at hand.
+  // One inference per input, shared by all machines.
   const std::vector<map::Loops> loops = loops_of_all(chain);
   result.layers = phase("describe", [&] { return describe_layers(chain, loops); });
   DensityCounter densities(result.layers);
   phase("run", [&] {
     const auto total = static_cast<std::int64_t>(inputs.size() * chain.gconvs.size());
+    Simulation simulation(chain, loops, targets, densities);
     for (std::size_t input = 0; input < inputs.size(); ++input) {
       const auto outputs = net.run(inputs.load(input), [&](std::size_t index, const auto& read) {
         const std::int64_t done = static_cast<std::int64_t>(input * chain.gconvs.size() + index);
         phase.step(chain.gconvs[index].name, done, total);
-        sim::LayerData data(chain, chain.gconvs[index], loops[index]);
-        data.set_activations(read);
-        densities.add(index, data);
-        for (const auto& target : targets) {
-          target->execute(data, index, options.model.seed + input);
-        }
+        simulation.add(index, read, options.model.seed + input);
       });
       result.answers.push_back(compare(inputs.name(input), answers[input][0],
                                        net.dequantize(outputs)[0], options.labels));
     }
+    simulation.finish();
   });
   densities.finish();
 

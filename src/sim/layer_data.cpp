@@ -2,6 +2,7 @@
 
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 
@@ -101,6 +102,12 @@ Access weight_access(const gconv::GConv& gconv, const map::Loops& loops,
   return access;
 }
 
+/// Isolated: a thread that waits inside must not take up work that waits for the same thing.
+template <class Work>
+void once(std::once_flag& flag, const Work& work) {
+  std::call_once(flag, [&] { tbb::this_task_arena::isolate(work); });
+}
+
 }  // namespace
 
 Operand::Operand(const Tensor& tensor, const Access& access) {
@@ -156,7 +163,7 @@ void LayerData::set_activations(const Reader& read) {
 }
 
 std::span<const std::int16_t> LayerData::weights() const {
-  std::call_once(*weights_once_, [this] {
+  once(*weights_once_, [this] {
     if (!constant_) return;
     weights_ = Operand(*chain_.tensor(gconv_.kernel->tensor).constant,
                        weight_access(gconv_, loops(), normalized_.kernel));
@@ -165,7 +172,7 @@ std::span<const std::int16_t> LayerData::weights() const {
 }
 
 const BitPlane& LayerData::input_bits() const {
-  std::call_once(*input_bits_once_, [this] {
+  once(*input_bits_once_, [this] {
     const map::Loops& l = loops();
     const std::int64_t channels = l.kind == map::WorkKind::conv ? l.groups * l.ins : l.outs;
     input_bits_ = plane_of(input(), channels);
@@ -174,7 +181,7 @@ const BitPlane& LayerData::input_bits() const {
 }
 
 std::int64_t LayerData::effectual_pairs() const {
-  std::call_once(*effectual_once_, [this] { effectual_pairs_ = count_effectual(*this); });
+  once(*effectual_once_, [this] { effectual_pairs_ = count_effectual(*this); });
   return effectual_pairs_;
 }
 
