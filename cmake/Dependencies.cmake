@@ -50,6 +50,13 @@ if(SYNCOPATE_TRAIN STREQUAL "ON" AND NOT SYNCOPATE_TRAIN_FOUND)
                       "does not go with SYNCOPATE_SANITIZE and SYNCOPATE_FUZZ")
 endif()
 
+# JBIG measures how irregular masks are (src/prune/irregularity.h).
+find_library(JBIG_LIBRARY jbig REQUIRED)
+find_path(JBIG_INCLUDE_DIR jbig.h REQUIRED)
+add_library(syncopate_jbig INTERFACE)
+target_include_directories(syncopate_jbig SYSTEM INTERFACE ${JBIG_INCLUDE_DIR})
+target_link_libraries(syncopate_jbig INTERFACE ${JBIG_LIBRARY})
+
 # What every target of the project is compiled with.
 add_library(syncopate_options INTERFACE)
 # Designated initializers name what they set and leave the rest to the declared defaults.

@@ -129,8 +129,10 @@ Mask best_of_each_window(const Weights& w, const Grid& grid, double density, con
 
 }  // namespace
 
-Grid single_weights(const Weights& weights) {
-  return make_grid(weights, {1, 1, 1, 1}, {0, 0, 0, 0});
+Grid single_weights(const Weights& weights) { return side_by_side(weights, {1, 1, 1, 1}); }
+
+Grid side_by_side(const Weights& weights, const Block& window) {
+  return make_grid(weights, window, {0, 0, 0, 0});
 }
 
 Grid grid_for(const Weights& w, const Options& options) {
@@ -143,10 +145,10 @@ Grid grid_for(const Weights& w, const Options& options) {
       return make_grid(w, large ? options.fc_large : options.fc_small, options.fc_stride);
     }
     case Method::n_of_m:
-      return make_grid(w, {options.m, 1, 1, 1}, {0, 0, 0, 0});
+      return side_by_side(w, {options.m, 1, 1, 1});
     case Method::balanced:
-      if (w.kernel() > 1) return make_grid(w, {1, 1, w.height, w.width}, {0, 0, 0, 0});
-      return make_grid(w, {options.group_1x1, 1, 1, 1}, {0, 0, 0, 0});
+      if (w.kernel() > 1) return side_by_side(w, {1, 1, w.height, w.width});
+      return side_by_side(w, {options.group_1x1, 1, 1, 1});
   }
   broken("unknown method {}", static_cast<int>(options.method));
 }

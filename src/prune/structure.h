@@ -33,6 +33,8 @@ struct Grid {
 Grid grid_for(const Weights& weights, const Options& options);
 /// Each weight a window of its own.
 Grid single_weights(const Weights& weights);
+/// Windows that do not overlap.
+Grid side_by_side(const Weights& weights, const Block& window);
 
 /// A window's place: its group, and where it begins and ends in each dimension.
 struct Window {
