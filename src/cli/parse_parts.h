@@ -1,0 +1,32 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <string_view>
+
+#include "cli/options.h"
+
+// What parse.cpp is put together from.
+
+namespace syncopate::cli {
+
+/// A footer of examples; {one} and {all} stand for accelerators.
+std::string examples(std::string_view text);
+
+// Options that several commands share.
+
+void add_model(CLI::App& app, ModelArguments& model);
+/// What a picture's samples become, and how many pictures are taken.
+void add_normalization(CLI::App& app, InputArguments& input);
+void add_input(CLI::App& app, InputArguments& input);
+void add_precision(CLI::App& app, Precision& precision, const char* text);
+void add_machines(CLI::App& app, MachineArguments& machines);
+
+// Commands that make a network another one (parse_networks.cpp).
+
+void add_prune(CLI::App& root, PruneArguments& prune);
+void add_quantize(CLI::App& root, QuantizeArguments& quantize);
+void add_compress(CLI::App& root, CompressArguments& compress);
+void add_decompress(CLI::App& root, DecompressArguments& decompress);
+
+}  // namespace syncopate::cli
