@@ -86,7 +86,7 @@ _syncopate() {
     local options=$general
     case $command in
       run) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --check --labels --json --csv --report --all-layers" ;;
-      inspect) options+=" $model --json --text" ;;
+      inspect) options+=" $model --json --text --sparsity --against --initial --larger --typical-prediction --report" ;;
       list) options+=" --names --params --networks --dram" ;;
       lower) options+=" $model $input --output --quantized --no-optimize --bits --threshold-weights --threshold-activations" ;;
       compile) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --output" ;;

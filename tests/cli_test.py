@@ -177,6 +177,25 @@ class Commands(Case):
                 ("--fc-block 16: expected inputs,outputs, each at least 1, e.g. 16,16", ["--fc-block", "16"])]:
             self.refuses(message, "prune", "zoo:resnet20", "-o", str(pruned), *options)
 
+    def test_inspect_sparsity(self):
+        fine, coarse, page = (str(self.path / name) for name in ("fine.onnx", "coarse.onnx", "page.html"))
+        self.succeeds("prune", "zoo:resnet20", "-o", fine, "--density", "0.25", "--method", "magnitude")
+        self.succeeds("prune", "zoo:resnet20", "-o", coarse, "--density", "0.25")
+        outcome = json.loads(self.succeeds("inspect", coarse, "--sparsity", "--against", fine, "--initial",
+                                           "zoo:resnet20", "--report", page, "--json"))
+        irregularity, imbalance, convergence = outcome["tables"]
+        total = dict(zip(irregularity["columns"], irregularity["rows"][-1]))
+        self.assertGreater(total["R JBIG"], 5)
+        self.assertAlmostEqual(total["R index"], 16, delta=1)
+        self.assertEqual(len(imbalance["rows"]), len(irregularity["rows"]) - 1)
+        self.assertIn("before training", convergence["columns"])
+        self.assertEqual([plot["title"] for plot in outcome["plots"]],
+                         ["Irregularity there over here, by layer", "Local convergence, all layers"])
+        self.assertIn("<html", pathlib.Path(page).read_text())
+        result = run("inspect", coarse, "--sparsity", "--against", MODEL)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("expected the same network pruned otherwise", result.stderr)
+
     def test_quantize(self):
         quantized = self.path / "int8.onnx"
         self.succeeds("quantize", MODEL, "--input", PICTURES, "-o", str(quantized))

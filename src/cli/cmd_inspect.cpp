@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/outputs.h"
 #include "flow/inspect.h"
+#include "flow/sparsity.h"
 #include "report/format.h"
 
 namespace syncopate::cli {
@@ -99,9 +102,33 @@ std::string as_table(const flow::GraphSummary& summary, const report::TextStyle&
   return out + table.render(style);
 }
 
+void show_sparsity(const InspectArguments& arguments, Console& console) {
+  const Output html("--report", arguments.html);
+  const ir::Graph graph = flow::load_model(to_model(arguments.model));
+  flow::SparsityOptions options;
+  const auto load = [&](const std::string& model) -> std::optional<ir::Graph> {
+    if (model.empty()) return std::nullopt;
+    ModelArguments other = arguments.model;
+    other.model = model;
+    return flow::load_model(to_model(other));
+  };
+  const std::optional<ir::Graph> against = load(arguments.against);
+  const std::optional<ir::Graph> initial = load(arguments.initial);
+  if (against) options.against = &*against;
+  if (initial) options.initial = &*initial;
+  options.irregularity.typical_prediction = arguments.typical_prediction;
+  options.convergence.top = arguments.larger;
+  const report::Outcome outcome = flow::sparsity(graph, options);
+  if (html.wanted()) html.write(report::to_html(outcome), console);
+  if (html.is_stdout()) return;
+  console.print(arguments.json ? report::to_json(outcome)
+                               : report::to_text(outcome, console.style()));
+}
+
 }  // namespace
 
 void inspect_command(const InspectArguments& arguments, Console& console) {
+  if (arguments.sparsity) return show_sparsity(arguments, console);
   const ir::Graph graph = flow::load_model(to_model(arguments.model));
   if (arguments.text) return console.print(ir::to_text(graph));
   const flow::GraphSummary summary = flow::summarize(graph);

@@ -62,6 +62,11 @@ struct InspectArguments {
   ModelArguments model;
   bool json = false;
   bool text = false;
+  bool sparsity = false;
+  std::string against, initial;  ///< Networks to compare the sparsity with.
+  bool typical_prediction = false;
+  double larger = 0.1;
+  std::string html;
 };
 
 struct ListArguments {

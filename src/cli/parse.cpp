@@ -72,7 +72,31 @@ void add_inspect(App& root, InspectArguments& inspect) {
   add_model(app, inspect.model);
   app.add_flag("--json", inspect.json, "As JSON");
   app.add_flag("--text", inspect.text, "The graph in text form, one line per operator");
-  app.footer("Examples:\n  syncopate inspect net.onnx\n  syncopate inspect zoo:resnet50 --json");
+  const auto sparsity = [](CLI::Option* option) { return option->group("Sparsity"); };
+  auto* wanted = sparsity(app.add_flag(
+      "--sparsity", inspect.sparsity,
+      "How regular the zeros are: JBIG and index bytes, imbalance, local convergence"));
+  sparsity(app.add_option("--against", inspect.against,
+                          "The same network pruned otherwise: ratios of its sizes over this one's"))
+      ->type_name("MODEL")
+      ->needs(wanted);
+  sparsity(app.add_option("--initial", inspect.initial, "The same network before training"))
+      ->type_name("MODEL")
+      ->needs(wanted);
+  sparsity(app.add_option("--larger", inspect.larger,
+                          "Share of weights that count as larger in local convergence [0.1]"))
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->needs(wanted);
+  sparsity(app.add_flag("--typical-prediction", inspect.typical_prediction,
+                        "JBIG with lines like the one before in a bit"))
+      ->needs(wanted);
+  sparsity(app.add_option("--report", inspect.html, "Write a page with plots"))
+      ->type_name("FILE.html")
+      ->needs(wanted);
+  app.footer(
+      "Examples:\n  syncopate inspect net.onnx\n  syncopate inspect zoo:resnet50 --json\n"
+      "  syncopate inspect coarse.onnx --sparsity --against fine.onnx --report sparsity.html");
 }
 
 void add_list(App& root, ListArguments& list) {
