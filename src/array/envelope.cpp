@@ -22,6 +22,30 @@ std::int64_t walk_nonzero(const NeuronMap& map, std::span<const std::int16_t> va
   return found;
 }
 
+/// Entries of a run-length code in a piece, from the beginning of every map.
+std::int64_t walk_entries(const NeuronMap& map, std::int64_t run_bits,
+                          std::span<const std::int16_t> values, const Piece& piece) {
+  const std::int64_t longest = (std::int64_t{1} << run_bits) - 1;
+  std::int64_t found = 0;
+  for (std::int64_t c = piece.channel0; c < piece.channel1; ++c) {
+    std::int64_t zeros = 0;
+    for (std::int64_t i = 0; i < map.plane(); ++i) {
+      const std::int64_t row = piece.batch * map.plane() + i;
+      const std::int64_t at = (row * map.groups + piece.group) * map.channels + c;
+      const bool entry = values[static_cast<std::size_t>(at)] != 0 || zeros == longest;
+      zeros = entry ? 0 : zeros + 1;
+      const std::array<std::int64_t, 3> place = {
+          i / map.extent[2] / map.extent[1], i / map.extent[2] % map.extent[1], i % map.extent[2]};
+      bool inside = entry;
+      for (std::size_t d = 0; d < 3; ++d) {
+        inside = inside && place[d] >= piece.low[d] && place[d] < piece.high[d];
+      }
+      found += inside;
+    }
+  }
+  return found;
+}
+
 /// Blocks of `size` in an extent cut into tiles of `tile`, tails included.
 std::int64_t covered(std::int64_t extent, std::int64_t tile, std::int64_t size) {
   const std::int64_t whole = extent / tile;
@@ -34,15 +58,19 @@ NeuronSizes::NeuronSizes(const sim::LayerData& data, const NeuronFormat& format,
     : data_(data), format_(format) {
   if (!format.varies() || by == By::walk) return;
   const map::Loops& loops = data.loops();
-  input_.emplace(NeuronMap::input(loops, format), data.input_bits());
-  output_.emplace(NeuronMap::output(loops, format), data.output());
-  if (!data.second().empty()) second_.emplace(NeuronMap::output(loops, format), data.second());
+  const std::int64_t run = format.run_bits;
+  input_.emplace(NeuronMap::input(loops, format), run, data.input_bits());
+  output_.emplace(NeuronMap::output(loops, format), run, data.output());
+  if (!data.second().empty()) second_.emplace(NeuronMap::output(loops, format), run, data.second());
 }
 
 std::int64_t NeuronSizes::bytes(const Piece& piece, const std::optional<Density>& density,
                                 const NeuronMap& map, std::span<const std::int16_t> values) const {
-  return format_.bytes(piece.elements(),
-                       density ? density->nonzero(piece) : walk_nonzero(map, values, piece));
+  const std::int64_t entries = density ? density->entries(piece)
+                               : format_.run_bits > 0
+                                   ? walk_entries(map, format_.run_bits, values, piece)
+                                   : walk_nonzero(map, values, piece);
+  return format_.bytes(piece.elements(), entries);
 }
 
 std::int64_t NeuronSizes::input(const Piece& piece) const {

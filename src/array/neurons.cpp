@@ -202,20 +202,69 @@ void Density::build(const Words& words) {
   });
 }
 
-Density::Density(const NeuronMap& map, const sim::BitPlane& bits) : map_(map) {
-  build([&](std::int64_t row, std::vector<std::uint64_t>&) { return bits.row(row).data(); });
+Density::Density(const NeuronMap& map, std::int64_t run_bits, const sim::BitPlane& bits)
+    : map_(map) {
+  const auto build_from = [this](const sim::BitPlane& plane) {
+    build([&](std::int64_t row, std::vector<std::uint64_t>&) { return plane.row(row).data(); });
+  };
+  if (run_bits == 0) {
+    build_from(bits);
+  } else {
+    sim::BitPlane marked = bits;
+    mark_entries(map, run_bits, marked);
+    build_from(marked);
+  }
 }
 
-Density::Density(const NeuronMap& map, std::span<const std::int16_t> values) : map_(map) {
+Density::Density(const NeuronMap& map, std::int64_t run_bits, std::span<const std::int16_t> values)
+    : map_(map) {
   const auto channels = static_cast<std::size_t>(map.groups * map.channels);
-  build([&](std::int64_t row, std::vector<std::uint64_t>& scratch) {
-    sim::pack_nonzero(values.subspan(static_cast<std::size_t>(row) * channels, channels),
-                      scratch.data());
-    return scratch.data();
+  const auto row_of = [&](std::int64_t row) {
+    return values.subspan(static_cast<std::size_t>(row) * channels, channels);
+  };
+  if (run_bits == 0) {
+    build([&](std::int64_t row, std::vector<std::uint64_t>& scratch) {
+      sim::pack_nonzero(row_of(row), scratch.data());
+      return scratch.data();
+    });
+    return;
+  }
+  sim::BitPlane plane;
+  plane.rows = map.batch * map.plane();
+  plane.bits = static_cast<std::int64_t>(channels);
+  plane.words = (plane.bits + 63) / 64;
+  plane.data.resize(static_cast<std::size_t>(plane.rows * plane.words));
+  tbb::parallel_for(std::int64_t{0}, plane.rows, [&](std::int64_t row) {
+    sim::pack_nonzero(row_of(row), plane.data.data() + row * plane.words);
+  });
+  *this = Density(map, run_bits, plane);
+}
+
+void mark_entries(const NeuronMap& map, std::int64_t run_bits, sim::BitPlane& bits) {
+  const std::int64_t plane = map.plane(), words = bits.words;
+  // 64 maps at a time; their counts of zeros since the last entry are bit-sliced.
+  tbb::parallel_for(std::int64_t{0}, map.batch * words, [&](std::int64_t i) {
+    const std::int64_t word = i % words, left = bits.bits - word * 64;
+    const std::uint64_t present = left >= 64 ? ~0ULL : (1ULL << left) - 1;
+    std::uint64_t* at = bits.data.data() + i / words * plane * words + word;
+    std::array<std::uint64_t, 64> zeros{};
+    for (std::int64_t pixel = 0; pixel < plane; ++pixel, at += words) {
+      std::uint64_t full = ~0ULL;
+      for (std::int64_t b = 0; b < run_bits; ++b) full &= zeros[static_cast<std::size_t>(b)];
+      const std::uint64_t entry = (*at | full) & present;
+      std::uint64_t carry = ~entry;
+      for (std::int64_t b = 0; b < run_bits; ++b) {
+        std::uint64_t& digit = zeros[static_cast<std::size_t>(b)];
+        const std::uint64_t next = digit & carry;
+        digit = (digit ^ carry) & ~entry;
+        carry = next;
+      }
+      *at = entry;
+    }
   });
 }
 
-std::int64_t Density::nonzero(const Piece& piece) const {
+std::int64_t Density::entries(const Piece& piece) const {
   const std::int64_t low = piece.channel0 / map_.block;
   const std::int64_t high = (piece.channel1 + map_.block - 1) / map_.block;
   const auto corner = [&](std::int64_t slice, std::int64_t y, std::int64_t x) {

@@ -18,8 +18,9 @@ namespace syncopate::array {
 inline constexpr std::int64_t kNeuronBytes = 2;
 
 /// How a machine stores neurons in DRAM. Bits are those of values and of what is kept with them:
-/// 16 and 0 is dense, 1 and 16 a bitmap with the non-zero values, 20 and 0 values with offsets.
-/// Every neuron keeps its dense place whatever it takes, so that addresses are known beforehand.
+/// 16 and 0 is dense, 1 and 16 a bitmap with the non-zero values, 20 and 0 values with offsets, 0
+/// and 21 with 5 run bits a run-length code. Every neuron keeps its dense place whatever it takes,
+/// so that addresses are known beforehand.
 struct NeuronFormat {
   std::int64_t block = 16;        ///< Channels per block; the grains of all layers are multiples.
   std::int64_t bits = 16;         ///< Of every neuron.
@@ -27,12 +28,19 @@ struct NeuronFormat {
   /// Of `bits`, those kept beside the value on chip too, in the index memory; without them neurons
   /// are dense on chip.
   std::int64_t offset_bits = 0;
+  /// Of a run-length code: an entry stands for a value and up to 2^run_bits - 1 zeros before it in
+  /// its map (T, H, W); of a longer run every 2^run_bits-th zero is stored like a value. 0: no
+  /// runs, an entry is a neuron that is not zero.
+  std::int64_t run_bits = 0;
+  /// Entries in a word of 64 bits, which none of them straddles; 0: packed without gaps.
+  std::int64_t word_entries = 0;
 
   bool dense() const { return bits == 8 * kNeuronBytes && nonzero_bits == 0; }
   /// Sizes depend on the values.
   bool varies() const { return nonzero_bits != 0; }
-  std::int64_t bytes(std::int64_t elements, std::int64_t nonzeros) const {
-    return (elements * bits + nonzeros * nonzero_bits + 7) / 8;
+  std::int64_t bytes(std::int64_t elements, std::int64_t entries) const {
+    if (word_entries > 0) return (entries + word_entries - 1) / word_entries * 8;
+    return (elements * bits + entries * nonzero_bits + 7) / 8;
   }
   bool operator==(const NeuronFormat&) const = default;
 };
@@ -78,13 +86,18 @@ void output_pieces(const map::Loops& loops, const NeuronFormat& format, const ma
 sim::Transfer transfer_of(const Piece& piece, sim::Stream stream, std::uint64_t base,
                           const NeuronFormat& format);
 
-/// Counts the non-zero neurons of pieces: sums over rectangles, per channel block.
+/// Marks the entries of a run-length code in the non-zero mask of a map, one row per (batch, t, y,
+/// x), one bit per channel of all groups: the bits set already, and the zeros that are stored. A
+/// part of a map takes the entries that lie in it [assumed: the code can be entered anywhere].
+void mark_entries(const NeuronMap& map, std::int64_t run_bits, sim::BitPlane& bits);
+
+/// Counts the entries of pieces: sums over rectangles, per channel block.
 class Density {
  public:
-  Density(const NeuronMap& map, const sim::BitPlane& bits);
+  Density(const NeuronMap& map, std::int64_t run_bits, const sim::BitPlane& bits);
   /// Values in order [batch][T][H][W][groups*channels].
-  Density(const NeuronMap& map, std::span<const std::int16_t> values);
-  std::int64_t nonzero(const Piece& piece) const;
+  Density(const NeuronMap& map, std::int64_t run_bits, std::span<const std::int16_t> values);
+  std::int64_t entries(const Piece& piece) const;
 
  private:
   /// `words` gives the mask of all channels of a row (batch, t, y, x), or fills and gives scratch.

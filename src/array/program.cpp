@@ -32,7 +32,8 @@ enum Opcode : int {
   kBlockSize,
   kWeights,
   kNeurons,
-  kSecond
+  kSecond,
+  kRuns
 };
 
 std::vector<Field> spatial(FieldStyle style) {
@@ -131,7 +132,9 @@ void Compiler::plan(std::size_t index) {
     broken("{}: a grain of {} outputs and {} inputs splits blocks of {} neurons", spec_.machine,
            grain.outs, grain.ins, traits_.neurons.block);
   }
-  plan.tiling = map::choose_tiling(loops, capacity_of(spec_, loops, grain), footprint);
+  map::Capacity capacity = capacity_of(spec_, loops, grain);
+  capacity.order = traits_.order;
+  plan.tiling = map::choose_tiling(loops, capacity, footprint);
   if (!plan.format) return;
   plan.format->set_tiling(plan.tiling);
   const Segments segments(loops, plan.tiling);
@@ -179,6 +182,9 @@ void Compiler::write_layer(LayerPlan& plan) const {
        {static_cast<std::int64_t>(plan.input), static_cast<std::int64_t>(plan.output),
         traits_.neurons.block, traits_.neurons.bits, traits_.neurons.nonzero_bits,
         traits_.neurons.offset_bits});
+  if (traits_.neurons.run_bits > 0 || traits_.neurons.word_entries > 0) {
+    emit(plan, "runs", {traits_.neurons.run_bits, traits_.neurons.word_entries});
+  }
   if (plan.second) emit(plan, "second", {static_cast<std::int64_t>(*plan.second)});
   if (traits_.configure) {
     traits_.configure(static_cast<std::size_t>(&plan - plans_.data()), plan.loops, plan.code);
@@ -266,8 +272,17 @@ bool configure(const arch::Decoded& d, DecodedLayer& layer) {
     case kNeurons:
       layer.input = static_cast<std::uint64_t>(d["input"]);
       layer.output = static_cast<std::uint64_t>(d["output"]);
-      layer.neurons = {d["block"], d["bits"], d["nonzero_bits"], d["offset_bits"]};
+      layer.neurons = {d["block"],
+                       d["bits"],
+                       d["nonzero_bits"],
+                       d["offset_bits"],
+                       layer.neurons.run_bits,
+                       layer.neurons.word_entries};
       if (layer.neurons.block == 0) fail("program: neurons lie in blocks of no channels");
+      return true;
+    case kRuns:
+      layer.neurons.run_bits = d["bits"];
+      layer.neurons.word_entries = d["entries"];
       return true;
     case kSecond:
       layer.second = static_cast<std::uint64_t>(d["address"]);
@@ -306,7 +321,8 @@ std::vector<arch::Format> base_formats() {
             {"bits", 6},
             {"nonzero_bits", 6},
             {"offset_bits", 6}}},
-          {kSecond, "second", {{"address", 40, hex}}}};
+          {kSecond, "second", {{"address", 40, hex}}},
+          {kRuns, "runs", {{"bits", 5}, {"entries", 5}}}};
 }
 
 sim::Program compile_array(const gconv::Chain& chain, const arch::Spec& spec,

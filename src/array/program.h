@@ -43,6 +43,8 @@ struct CompilerTraits {
   /// What one step of a layer unrolls, by the layer's place in the chain and its loops; without it
   /// Spec::lanes outputs and 16 inputs at one pixel. Called concurrently.
   std::function<map::Grain(std::size_t layer, const map::Loops& loops)> grain;
+  /// The operand that stays on chip, for machines that do not choose it by traffic.
+  std::optional<map::Order> order;
 };
 
 /// Compiles a quantized chain: tiles every layer for the least DRAM traffic under half of each

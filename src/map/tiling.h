@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,7 @@ struct Capacity {
   /// block's all inputs where they stay resident.
   std::int64_t synapse_bytes = 0;
   std::int64_t index_bytes = 0;  ///< Likewise; 0 when the machine has no index buffer.
+  std::optional<Order> order;    ///< For machines that know only one; both are tried without.
 };
 
 /// Bytes as the machine stores them, for a block of outputs [out0,out1) and inputs [in0,in1) of a

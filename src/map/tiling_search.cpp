@@ -171,7 +171,8 @@ void Search::try_pixels(std::int64_t outs, const std::array<PixelChoice, 3>& pix
                   {pixels[0].size, pixels[1].size, pixels[2].size},
                   false,
                   false};
-    consider(tiling, pixels, block);
+    if (capacity_.order != Order::synapse_reuse) consider(tiling, pixels, block);
+    if (capacity_.order == Order::neuron_reuse) return;
     tiling.order = Order::synapse_reuse;
     tiling.resident = weights_ && ins < loops_.ins && block.resident;
     consider(tiling, pixels, block);

@@ -270,6 +270,34 @@ TileBox whole(const Loops& l) {
   return box;
 }
 
+TEST(Tiling, AnOrderThatIsGivenIsKept) {
+  Random random(21);
+  int dearer = 0;
+  for (int i = 0; i < 100; ++i) {
+    Loops loops;
+    loops.outs = random.integer(16, 200);
+    loops.ins = random.integer(16, 200);
+    loops.in = loops.out = {1, random.integer(4, 30), random.integer(4, 30)};
+    loops.weights = true;
+    Capacity capacity;
+    capacity.neurons = random.integer(2000, 20000);
+    capacity.partial_sums = 4000;
+    capacity.synapse_bytes = random.integer(4000, 20000);
+    const Footprint footprint = uneven();
+    const double best =
+        traffic(loops, choose_tiling(loops, capacity, footprint), footprint).total();
+    for (const Order order : {Order::neuron_reuse, Order::synapse_reuse}) {
+      capacity.order = order;
+      const Tiling tiling = choose_tiling(loops, capacity, footprint);
+      EXPECT_EQ(tiling.order, order);
+      const double bytes = traffic(loops, tiling, footprint).total();
+      EXPECT_GE(bytes, best);
+      dearer += bytes > best;
+    }
+  }
+  EXPECT_GT(dearer, 20);  // The choice matters.
+}
+
 TEST(Tiling, BlocksOfTheGrainAddNoSteps) {
   Random random(5);
   const Footprint f = uneven();
