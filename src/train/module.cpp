@@ -163,6 +163,15 @@ torch::Tensor Module::logits(const torch::Tensor& input, bool training, double m
   return y.to(options_.storage).flatten(1);
 }
 
+Variable& Module::find(const std::string& name) {
+  for (std::vector<Variable>* variables : {&parameters_, &statistics_}) {
+    for (Variable& variable : *variables) {
+      if (variable.name == name) return variable;
+    }
+  }
+  fail("{}: training has no constant '{}'", graph_.source, name);
+}
+
 void Module::load(Variable& variable, const ir::Graph& graph) {
   for (const std::string& name : {variable.name, variable.origin}) {
     for (const ir::Value& value : graph.values) {

@@ -50,6 +50,12 @@ class Module {
   /// Running means and variances.
   std::vector<Variable>& statistics() { return statistics_; }
 
+  /// The parameter or statistic of that name; InputError when there is none.
+  Variable& find(const std::string& name);
+  /// See ModuleOptions.
+  torch::ScalarType compute() const { return options_.compute; }
+  void set_compute(torch::ScalarType type) { options_.compute = type; }
+
   /// Takes parameters and statistics from a graph with constants of the same names and shapes.
   /// InputError for one that is missing or has another shape.
   void load(const ir::Graph& graph);

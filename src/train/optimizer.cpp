@@ -1,0 +1,203 @@
+#include "train/optimizer.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace syncopate::train {
+namespace {
+
+using torch::Tensor;
+
+/// The parameter of that name; InputError that lists what constraints can be put on.
+Variable& find(Module& module, const std::string& name, std::string_view what) {
+  for (Variable& variable : module.parameters()) {
+    if (variable.name == name) return variable;
+  }
+  fail("{} for '{}': the network trains no constant of that name", what, name);
+}
+
+/// The gradient of a parameter; zeros where the loss does not depend on it.
+Tensor gradient(const Variable& variable) {
+  Tensor& grad = variable.tensor.mutable_grad();
+  if (!grad.defined()) grad = torch::zeros_like(variable.tensor);
+  return grad;
+}
+
+}  // namespace
+
+Optimizer::Optimizer(Module& module, const Options& options, const Constraints& constraints)
+    : module_(module), options_(options) {
+  const torch::NoGradGuard guard;
+  for (const auto& [name, bytes] : constraints.masks) add_mask(find(module, name, "mask"), bytes);
+  for (const auto& [name, books] : constraints.codebooks) {
+    add_book(find(module, name, "codebook"), books);
+  }
+  for (Variable& variable : module.parameters()) {
+    if (constraints.codebooks.contains(variable.name)) continue;
+    free_.push_back(&variable);
+    momenta_.push_back(torch::zeros_like(variable.tensor));
+  }
+}
+
+double Optimizer::decay_of(const Variable& variable) const {
+  const bool decays = options_.decay_all || variable.role == Role::weight;
+  return decays ? options_.weight_decay : 0;
+}
+
+void Optimizer::add_mask(Variable& variable, const std::vector<std::uint8_t>& bytes) {
+  if (static_cast<std::int64_t>(bytes.size()) != variable.tensor.numel()) {
+    fail("mask for '{}': {} entries for {} weights", variable.name, bytes.size(),
+         variable.tensor.numel());
+  }
+  Tensor keep = torch::empty(variable.tensor.sizes(), torch::kByte);
+  std::ranges::transform(bytes, keep.data_ptr<std::uint8_t>(),
+                         [](std::uint8_t byte) -> std::uint8_t { return byte != 0 ? 1 : 0; });
+  keep = keep.to(variable.tensor.options().requires_grad(false));
+  variable.tensor.copy_(torch::where(keep == 0, torch::zeros_like(keep), variable.tensor));
+  masks_.push_back({&variable, std::move(keep)});
+}
+
+void Optimizer::add_book(Variable& variable, const codec::Codebooks& codebooks) {
+  const Shape shape(variable.tensor.sizes().begin(), variable.tensor.sizes().end());
+  if (codebooks.shape != shape ||
+      static_cast<std::int64_t>(codebooks.assignment.size()) != variable.tensor.numel()) {
+    fail("codebook for '{}': its shape is {}, the weights' {}", variable.name,
+         to_string(codebooks.shape), to_string(shape));
+  }
+  std::vector<std::int64_t> first{0};  // of each book
+  std::vector<float> entries;
+  for (const std::vector<float>& book : codebooks.books) {
+    entries.insert(entries.end(), book.begin(), book.end());
+    first.push_back(static_cast<std::int64_t>(entries.size()));
+  }
+  std::vector<std::int64_t> slots;
+  std::vector<float> members(entries.size(), 0);
+  for (std::size_t i = 0; i < codebooks.assignment.size(); ++i) {
+    const std::size_t book = codebooks.book_of(i);
+    const std::int64_t slot = first.at(book) + codebooks.assignment[i];
+    if (codebooks.assignment[i] < 0 || slot >= first.at(book + 1)) {
+      fail("codebook for '{}': weight {} has the entry {} of {}", variable.name, i,
+           codebooks.assignment[i], first[book + 1] - first[book]);
+    }
+    slots.push_back(slot);
+    members[static_cast<std::size_t>(slot)] += 1;
+  }
+  for (const Mask& mask : masks_) {
+    if (mask.variable != &variable) continue;
+    const Tensor keep = mask.keep.to(torch::kCPU, torch::kFloat).contiguous();
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const bool masked = keep.data_ptr<float>()[i] == 0;
+      if (masked && entries[static_cast<std::size_t>(slots[i])] != 0) {
+        fail("'{}': weight {} is masked, but its codebook entry is not zero", variable.name, i);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    members[i] = entries[i] == 0 || members[i] == 0 ? 0 : 1 / members[i];
+  }
+  const auto options = variable.tensor.options().requires_grad(false);
+  Book book{&variable,
+            codebooks,
+            torch::tensor(slots, torch::kLong).to(options.device()),
+            torch::tensor(entries).to(options),
+            torch::tensor(members).to(options),
+            {},
+            0};
+  book.momentum = torch::zeros_like(book.entries);
+  book.decay = decay_of(variable);
+  variable.tensor.copy_(book.entries.index_select(0, book.slot).view(shape));
+  books_.push_back(std::move(book));
+}
+
+void Optimizer::clear_gradients() {
+  for (Variable& variable : module_.parameters()) variable.tensor.mutable_grad().reset();
+}
+
+void Optimizer::clip() {
+  std::vector<Tensor> norms;
+  for (const Variable& variable : module_.parameters()) norms.push_back(gradient(variable).norm());
+  const Tensor factor =
+      (options_.clip_gradient / (torch::stack(norms).norm() + 1e-12)).clamp_max(1);
+  for (const Variable& variable : module_.parameters()) gradient(variable).mul_(factor);
+}
+
+void Optimizer::step(double rate) {
+  const torch::NoGradGuard guard;
+  for (const Mask& mask : masks_) gradient(*mask.variable).mul_(mask.keep);
+  if (options_.clip_gradient > 0) clip();
+  step_free(rate);
+  for (Book& book : books_) step_book(book, rate);
+}
+
+void Optimizer::step_free(double rate) {
+  for (std::size_t i = 0; i < free_.size(); ++i) {
+    Tensor& weights = free_[i]->tensor;
+    Tensor direction = gradient(*free_[i]);
+    const double decay = decay_of(*free_[i]);
+    if (decay != 0) direction.add_(weights, decay);
+    if (options_.momentum != 0) {
+      momenta_[i].mul_(options_.momentum).add_(direction);
+      direction = options_.nesterov ? direction.add_(momenta_[i], options_.momentum) : momenta_[i];
+    }
+    weights.add_(direction, -rate);
+  }
+}
+
+void Optimizer::step_book(Book& book, double rate) {
+  const Tensor gradients = gradient(*book.variable).flatten();
+  Tensor direction = torch::zeros_like(book.entries, torch::kDouble);
+  direction.index_add_(0, book.slot, gradients.to(torch::kDouble));
+  direction = direction.to(book.entries.scalar_type()) * book.weights;
+  if (book.decay != 0) direction.add_(book.entries, book.decay);
+  if (options_.momentum != 0) {
+    book.momentum.mul_(options_.momentum).add_(direction);
+    direction =
+        options_.nesterov ? direction.add_(book.momentum, options_.momentum) : book.momentum;
+  }
+  book.entries.add_(direction, -rate * options_.codebook_rate);
+  Tensor& weights = book.variable->tensor;
+  weights.copy_(book.entries.index_select(0, book.slot).view(weights.sizes()));
+}
+
+std::map<std::string, torch::Tensor> Optimizer::state() const {
+  std::map<std::string, torch::Tensor> result;
+  for (std::size_t i = 0; i < free_.size(); ++i) result["momentum " + free_[i]->name] = momenta_[i];
+  for (const Book& book : books_) {
+    result["entries " + book.variable->name] = book.entries;
+    result["momentum " + book.variable->name] = book.momentum;
+  }
+  return result;
+}
+
+std::map<std::string, codec::Codebooks> Optimizer::codebooks() const {
+  std::map<std::string, codec::Codebooks> result;
+  for (const Book& book : books_) {
+    codec::Codebooks trained = book.given;
+    const Tensor entries = book.entries.to(torch::kCPU, torch::kFloat).contiguous();
+    const float* next = entries.data_ptr<float>();
+    std::vector<std::vector<std::int32_t>> places;  // of each book's entries, once in order
+    for (std::vector<float>& values : trained.books) {
+      values.assign(next, next + values.size());
+      next += values.size();
+      std::vector<std::int32_t> order(values.size());
+      std::iota(order.begin(), order.end(), 0);
+      std::ranges::stable_sort(order, {},
+                               [&](std::int32_t i) { return values[static_cast<std::size_t>(i)]; });
+      places.emplace_back(values.size());
+      std::vector<float> sorted;
+      for (const std::int32_t entry : order) {
+        places.back()[static_cast<std::size_t>(entry)] = static_cast<std::int32_t>(sorted.size());
+        sorted.push_back(values[static_cast<std::size_t>(entry)]);
+      }
+      values = std::move(sorted);
+    }
+    for (std::size_t i = 0; i < trained.assignment.size(); ++i) {
+      std::int32_t& entry = trained.assignment[i];
+      entry = places[trained.book_of(i)][static_cast<std::size_t>(entry)];
+    }
+    result[book.variable->name] = std::move(trained);
+  }
+  return result;
+}
+
+}  // namespace syncopate::train

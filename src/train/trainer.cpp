@@ -1,0 +1,590 @@
+#include "train/trainer.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <numbers>
+#include <optional>
+#include <thread>
+
+#include "base/checksum.h"
+#include "train/augment.h"
+#include "train/checkpoint.h"
+#include "train/module.h"
+#include "train/optimizer.h"
+
+namespace syncopate::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using torch::indexing::Slice;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+torch::Device device_of(Device wanted) {
+  if (wanted == Device::cpu) return torch::kCPU;
+  if (wanted == Device::automatic) return cuda_available() ? torch::kCUDA : torch::kCPU;
+  if (!at::hasCUDA()) fail("device cuda: this libtorch was built without CUDA; use --device cpu");
+  if (!cuda_available()) fail("device cuda: there is no CUDA device; use --device cpu");
+  return torch::kCUDA;
+}
+
+torch::ScalarType type_of(Precision precision) {
+  return precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat;
+}
+
+/// libtorch starts with one thread and whatever algorithm is fastest today.
+void set_up_torch(const Platform& platform) {
+  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  at::set_num_threads(platform.threads > 0 ? platform.threads : cores);
+  at::globalContext().setDeterministicCuDNN(true);
+  at::globalContext().setBenchmarkCuDNN(false);
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+}
+
+/// libtorch's exceptions carry a stack trace; people get the first line.
+template <class Work>
+auto guarded(const std::string& source, const Work& work) {
+  try {
+    return work();
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    fail("{}: libtorch: {}", source, text.substr(0, text.find('\n')));
+  }
+}
+
+/// A split on the device, and how its pixels become numbers.
+class PictureStore {
+ public:
+  PictureStore(const data::DataSet& set, const data::Normalization& how, torch::Device device)
+      : device_(device), bgr_(how.bgr) {
+    const std::int64_t channels = set.channels;
+    pixels_ = torch::empty({set.count(), channels, set.height, set.width}, torch::kByte);
+    std::memcpy(pixels_.data_ptr(), set.pixels.data(), set.pixels.size());
+    pixels_ = pixels_.to(device);
+    labels_ = torch::empty({set.count()}, torch::kLong);
+    std::ranges::copy(set.labels, labels_.data_ptr<std::int64_t>());
+    labels_ = labels_.to(device);
+    std::vector<float> factors, offsets;
+    for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
+      const double deviation = how.deviation[std::min(c, how.deviation.size() - 1)];
+      factors.push_back(static_cast<float>(how.scale / deviation));
+      offsets.push_back(
+          static_cast<float>(-how.mean[std::min(c, how.mean.size() - 1)] / deviation));
+    }
+    factors_ = torch::tensor(factors).view({1, channels, 1, 1}).to(device);
+    offsets_ = torch::tensor(offsets).view({1, channels, 1, 1}).to(device);
+  }
+  /// Network inputs of bytes [pictures, channels, height, width].
+  torch::Tensor normalized(const torch::Tensor& bytes) const {
+    torch::Tensor x = bytes.to(device_);
+    if (bgr_) x = x.flip(1);
+    x = x.contiguous(torch::MemoryFormat::ChannelsLast).to(torch::kFloat);
+    return x.mul_(factors_).add_(offsets_);
+  }
+  torch::Tensor inputs(std::int64_t begin, std::int64_t end) const {
+    return normalized(pixels_.slice(0, begin, end));
+  }
+  torch::Tensor labels(std::int64_t begin, std::int64_t end) const {
+    return labels_.slice(0, begin, end);
+  }
+  std::int64_t count() const { return labels_.size(0); }
+
+ private:
+  torch::Device device_;
+  bool bgr_;
+  torch::Tensor pixels_, labels_, factors_, offsets_;
+};
+
+std::string hash_of(std::span<const std::byte> bytes) {
+  return fmt::format("{:016x}", base::checksum(bytes));
+}
+
+std::string identity_of(const ir::Graph& graph) {
+  const std::string text = ir::to_text(graph);
+  return hash_of(std::as_bytes(std::span(text)));
+}
+
+std::string identity_of(const data::DataSet& set) {
+  return fmt::format("{}, {} pictures, {} {}", set.name, set.count(),
+                     hash_of(std::as_bytes(std::span(set.pixels))),
+                     hash_of(std::as_bytes(std::span(set.labels))));
+}
+
+std::string identity_of(const Constraints& constraints) {
+  std::uint64_t all = 0;
+  const auto add = [&](std::span<const std::byte> bytes) {
+    const std::uint64_t both[] = {all, base::checksum(bytes)};
+    all = base::checksum(std::as_bytes(std::span(both)));
+  };
+  for (const auto& [name, bytes] : constraints.masks) {
+    add(std::as_bytes(std::span(name)));
+    add(std::as_bytes(std::span(bytes)));
+  }
+  for (const auto& [name, books] : constraints.codebooks) {
+    add(std::as_bytes(std::span(name)));
+    add(std::as_bytes(std::span(books.assignment)));
+    for (const std::vector<float>& book : books.books) add(std::as_bytes(std::span(book)));
+  }
+  return fmt::format("{} masks, {} codebooks, {:016x}", constraints.masks.size(),
+                     constraints.codebooks.size(), all);
+}
+
+Tensor to_host(const torch::Tensor& tensor) {
+  const torch::Tensor host = tensor.detach().to(torch::kCPU, torch::kFloat).contiguous();
+  Tensor result =
+      Tensor::uninitialized(DType::f32, Shape(host.sizes().begin(), host.sizes().end()));
+  std::memcpy(result.mutable_raw().data(), host.data_ptr(), result.bytes());
+  return result;
+}
+
+void from_host(const Tensor& source, torch::Tensor target) {
+  const torch::NoGradGuard guard;
+  torch::Tensor host = torch::empty(source.shape(), torch::kFloat);
+  std::memcpy(host.data_ptr(), source.raw().data(), source.bytes());
+  target.copy_(host);
+}
+
+void check_options(const Options& options, std::int64_t pictures) {
+  const auto require = [](bool holds, std::string_view what) {
+    if (!holds) fail("training: {}", what);
+  };
+  require(pictures > 0, "there are no pictures to train on");
+  require(options.epochs >= 0, "epochs must be at least 0");
+  require(options.batch >= 1, "the batch must hold at least 1 picture");
+  require(options.rate > 0 && std::isfinite(options.rate), "the rate must be above 0");
+  require(options.momentum >= 0 && options.momentum < 1, "momentum must be in [0, 1)");
+  require(options.weight_decay >= 0, "weight decay must be at least 0");
+  require(options.warmup_epochs >= 0, "warm-up must be at least 0 epochs");
+  require(options.label_smoothing >= 0 && options.label_smoothing < 1,
+          "label smoothing must be in [0, 1)");
+  require(options.augmentation.crop_pad >= 0 && options.augmentation.cutout >= 0,
+          "shifts and cutout must be at least 0 pixels");
+  require(options.distillation.temperature > 0, "the temperature must be above 0");
+  require(options.distillation.weight >= 0 && options.distillation.weight <= 1,
+          "the weight of distillation must be in [0, 1]");
+  require(options.report_every >= 1 && options.test_every >= 1,
+          "reports and tests come every 1 batch or epoch at the most");
+}
+
+/// The rate of a step, which lies between the positions of its begin and its end.
+double rate_at(const Options& options, std::int64_t step, std::int64_t steps_per_epoch) {
+  const double total = static_cast<double>(options.epochs * steps_per_epoch);
+  const double warmup =
+      std::min(options.warmup_epochs * static_cast<double>(steps_per_epoch), total);
+  const auto at = static_cast<double>(step);
+  if (at < warmup) return options.rate * (at + 1) / (warmup + 1);
+  const double share = total > warmup ? (at - warmup) / (total - warmup) : 1;
+  switch (options.schedule) {
+    case Schedule::cosine:
+      return options.rate * 0.5 * (1 + std::cos(std::numbers::pi * share));
+    case Schedule::steps:
+      return options.rate * (share < 0.5 ? 1 : share < 0.75 ? 0.1 : 0.01);
+    case Schedule::constant:
+      break;
+  }
+  return options.rate;
+}
+
+}  // namespace
+
+bool cuda_available() { return torch::cuda::is_available(); }
+
+struct Session::Impl {
+  Impl(const ir::Graph& graph, const data::DataSet& train_set, const data::DataSet& test_set,
+       const data::Normalization& how, const Platform& wanted)
+      : platform(wanted),
+        device(device_of(wanted.device)),
+        normalization(how),
+        train(train_set),
+        test_identity(identity_of(test_set)),
+        module(graph, {device, torch::kFloat, type_of(wanted.precision)}),
+        test_store(test_set, how, device),
+        source(graph.source) {}
+
+  Score score(const PictureStore& store, std::int64_t limit, torch::ScalarType type);
+  torch::Tensor loss_of(const torch::Tensor& logits, const torch::Tensor& x,
+                        const torch::Tensor& labels);
+  void run(const Callback& callback, Outcome& outcome);
+  void train_step();
+  bool end_epoch(Outcome& outcome, const Callback& callback);
+  bool report(const Outcome& outcome, const Callback& callback, const EpochLog* finished);
+  void check_loss();
+  void save(const Outcome& outcome);
+  void restore(const Checkpoint& checkpoint, Outcome& outcome);
+  void set_up(const Options& wanted, const Constraints& constraints, Outcome& outcome);
+  std::map<std::string, torch::Tensor> state();
+  std::map<std::string, std::string> describe(const Constraints& constraints);
+
+  Platform platform;
+  torch::Device device;
+  data::Normalization normalization;
+  data::DataSet train;
+  std::string test_identity;
+  Module module;
+  PictureStore test_store;
+  std::optional<PictureStore> train_store;  ///< Made when it is scored.
+  std::string source;
+
+  // The run in progress, or the last one.
+  Options options;
+  std::optional<Optimizer> optimizer;
+  std::optional<Module> teacher;
+  std::map<std::string, std::string> identity;
+  std::vector<std::uint8_t> fill;
+  std::vector<std::int64_t> order;  ///< Of the epoch in progress.
+  std::int64_t order_epoch = -1;
+  std::int64_t batch = 0, batches = 0;  ///< Pictures of a step, steps of an epoch.
+  std::int64_t step = 0, first_step = 0;
+  torch::Tensor sums;  ///< Loss and right answers over the pictures of the epoch, f64.
+  double loss_sum = 0, correct_sum = 0;  ///< The same, as of the last look.
+  double epoch_seconds = 0;
+  bool resumed = false;
+  Clock::time_point mark, saved, begun;
+};
+
+torch::Tensor Session::Impl::loss_of(const torch::Tensor& logits, const torch::Tensor& x,
+                                     const torch::Tensor& labels) {
+  torch::Tensor loss = torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
+                                                 options.label_smoothing);
+  if (!teacher) return loss;
+  const Distillation& how = options.distillation;
+  torch::Tensor wanted;
+  {
+    const torch::NoGradGuard guard;
+    wanted = torch::log_softmax(teacher->logits(x, false) / how.temperature, 1);
+  }
+  const torch::Tensor given = torch::log_softmax(logits / how.temperature, 1);
+  const torch::Tensor divergence = (wanted.exp() * (wanted - given)).sum(1).mean();
+  return loss * (1 - how.weight) + divergence * (how.weight * how.temperature * how.temperature);
+}
+
+void Session::Impl::train_step() {
+  const std::int64_t epoch = step / batches, position = step % batches;
+  if (order_epoch != epoch) {
+    order = epoch_order(train.count(), options.seed, epoch);
+    order_epoch = epoch;
+  }
+  const auto picked = std::span(order).subspan(static_cast<std::size_t>(position * batch),
+                                               static_cast<std::size_t>(batch));
+  torch::Tensor bytes =
+      torch::empty({batch, train.channels, train.height, train.width}, torch::kByte);
+  augment(train, picked, options.augmentation, fill, options.seed, epoch,
+          {bytes.data_ptr<std::uint8_t>(), static_cast<std::size_t>(bytes.numel())});
+  torch::Tensor labels = torch::empty({batch}, torch::kLong);
+  std::ranges::transform(picked, labels.data_ptr<std::int64_t>(), [&](std::int64_t i) {
+    return static_cast<std::int64_t>(train.labels[static_cast<std::size_t>(i)]);
+  });
+  labels = labels.to(device);
+  const torch::Tensor x = test_store.normalized(bytes);
+  optimizer->clear_gradients();
+  const torch::Tensor logits = module.logits(x, true, options.statistics_momentum);
+  const torch::Tensor loss = loss_of(logits, x, labels);
+  loss.backward();
+  optimizer->step(rate_at(options, step, batches));
+  const torch::NoGradGuard guard;
+  const torch::Tensor correct = logits.argmax(1).eq(labels).sum().to(torch::kDouble);
+  sums.add_(torch::stack({loss.detach().to(torch::kDouble) * static_cast<double>(batch), correct}));
+  ++step;
+}
+
+/// Waits for the device and looks at the sums.
+void Session::Impl::check_loss() {
+  const torch::Tensor host = sums.to(torch::kCPU);
+  loss_sum = host[0].item<double>();
+  correct_sum = host[1].item<double>();
+  if (std::isfinite(loss_sum)) return;
+  fail(
+      "{}: the loss is no longer a number in epoch {}, at a rate of {:.3g}; try a lower rate, "
+      "more warm-up or clipped gradients",
+      source, (step - 1) / batches + 1, rate_at(options, step - 1, batches));
+}
+
+bool Session::Impl::report(const Outcome& outcome, const Callback& callback,
+                           const EpochLog* finished) {
+  if (!callback) return true;
+  const double spent = seconds_since(begun);
+  const std::int64_t done = step - first_step, all = options.epochs * batches;
+  Progress progress;
+  progress.epochs = options.epochs;
+  progress.batches = batches;
+  progress.epoch = finished ? finished->epoch : step / batches + 1;
+  progress.batch = finished ? batches : step % batches;
+  const double seen = static_cast<double>(std::max<std::int64_t>(progress.batch, 1) * batch);
+  progress.loss = finished ? finished->loss : loss_sum / seen;
+  progress.train_accuracy = finished ? finished->train_accuracy : correct_sum / seen;
+  progress.rate = rate_at(options, std::max<std::int64_t>(step - 1, 0), batches);
+  if (done > 0) {
+    progress.pictures_per_second = static_cast<double>(done * batch) / spent;
+    progress.seconds_left = spent / static_cast<double>(done) * static_cast<double>(all - step);
+  }
+  progress.finished = finished;
+  progress.resumed = resumed && done == 0;
+  (void)outcome;
+  return callback(progress);
+}
+
+std::map<std::string, torch::Tensor> Session::Impl::state() {
+  std::map<std::string, torch::Tensor> all = optimizer->state();
+  for (Variable& variable : module.parameters()) all["weights " + variable.name] = variable.tensor;
+  for (Variable& variable : module.statistics()) all["weights " + variable.name] = variable.tensor;
+  return all;
+}
+
+void Session::Impl::save(const Outcome& outcome) {
+  saved = Clock::now();
+  if (options.checkpoints.path.empty()) return;
+  Checkpoint checkpoint{identity, step, loss_sum, correct_sum, epoch_seconds, outcome.log, {}};
+  for (const auto& [name, tensor] : state()) checkpoint.tensors[name] = to_host(tensor);
+  save_checkpoint(checkpoint, options.checkpoints.path);
+}
+
+void Session::Impl::restore(const Checkpoint& checkpoint, Outcome& outcome) {
+  for (const auto& [name, tensor] : state()) {
+    const auto found = checkpoint.tensors.find(name);
+    const Shape shape(tensor.sizes().begin(), tensor.sizes().end());
+    if (found == checkpoint.tensors.end() || found->second.shape() != shape) {
+      fail("{}: lacks '{}' of this network; remove it to start again", options.checkpoints.path,
+           name);
+    }
+    from_host(found->second, tensor);
+  }
+  step = checkpoint.step;
+  loss_sum = checkpoint.loss_sum;
+  correct_sum = checkpoint.correct_sum;
+  epoch_seconds = checkpoint.epoch_seconds;
+  outcome.log = checkpoint.log;
+  outcome.resumed = resumed = true;
+}
+
+std::map<std::string, std::string> Session::Impl::describe(const Constraints& constraints) {
+  const auto number = [](auto value) { return fmt::format("{}", value); };
+  const Augmentation& a = options.augmentation;
+  std::map<std::string, std::string> all{
+      {"network and its initial weights", identity_of(module.graph())},
+      {"pictures to train on", identity_of(train)},
+      {"pictures to test on", test_identity},
+      {"constraints", identity_of(constraints)},
+      {"precision", platform.precision == Precision::bf16 ? "bf16" : "f32"},
+      {"epochs", number(options.epochs)},
+      {"batch", number(options.batch)},
+      {"rate", number(options.rate)},
+      {"momentum", fmt::format("{}{}", options.momentum, options.nesterov ? " nesterov" : "")},
+      {"weight decay",
+       fmt::format("{}{}", options.weight_decay, options.decay_all ? " of all" : "")},
+      {"warm-up", number(options.warmup_epochs)},
+      {"schedule", number(static_cast<int>(options.schedule))},
+      {"label smoothing", number(options.label_smoothing)},
+      {"momentum of statistics", number(options.statistics_momentum)},
+      {"clipping", number(options.clip_gradient)},
+      {"rate of codebooks", number(options.codebook_rate)},
+      {"augmentation", fmt::format("flip {}, shift {}, cutout {}", a.flip, a.crop_pad, a.cutout)},
+      {"seed", number(options.seed)}};
+  std::string how = fmt::format("scale {}, bgr {}", normalization.scale, normalization.bgr);
+  for (const double mean : normalization.mean) how += fmt::format(", mean {}", mean);
+  for (const double deviation : normalization.deviation) how += fmt::format(", std {}", deviation);
+  all["normalization"] = how;
+  const Distillation& d = options.distillation;
+  all["teacher"] = d.teacher ? fmt::format("{}, weight {}, temperature {}", identity_of(*d.teacher),
+                                           d.weight, d.temperature)
+                             : "none";
+  return all;
+}
+
+void Session::Impl::set_up(const Options& wanted, const Constraints& constraints,
+                           Outcome& outcome) {
+  options = wanted;
+  check_options(options, train.count());
+  identity = describe(constraints);
+  optimizer.emplace(module, options, constraints);
+  teacher.reset();
+  if (options.distillation.teacher != nullptr) {
+    teacher.emplace(*options.distillation.teacher,
+                    ModuleOptions{device, torch::kFloat, type_of(platform.precision)});
+  }
+  fill = mean_color(train);
+  batch = std::min(options.batch, train.count());
+  batches = train.count() / batch;
+  step = 0;
+  order_epoch = -1;
+  loss_sum = correct_sum = epoch_seconds = 0;
+  resumed = false;
+  const std::string& path = options.checkpoints.path;
+  if (!path.empty() && std::filesystem::exists(path)) {
+    restore(load_checkpoint(path, identity), outcome);
+  }
+  sums = torch::tensor({loss_sum, correct_sum}, torch::kDouble).to(device);
+  first_step = step;
+  begun = mark = saved = Clock::now();
+}
+
+bool Session::Impl::end_epoch(Outcome& outcome, const Callback& callback) {
+  const double pictures = static_cast<double>(batches * batch);
+  EpochLog log;
+  log.epoch = step / batches;
+  log.loss = loss_sum / pictures;
+  log.train_accuracy = correct_sum / pictures;
+  log.rate = rate_at(options, step - 1, batches);
+  log.seconds = epoch_seconds;
+  const bool last = log.epoch == options.epochs;
+  if (last || log.epoch % options.test_every == 0) {
+    log.test_accuracy = score(test_store, 0, type_of(platform.precision)).accuracy;
+  }
+  outcome.log.push_back(log);
+  sums.zero_();
+  loss_sum = correct_sum = epoch_seconds = 0;
+  const bool due =
+      options.checkpoints.every_epochs > 0 && log.epoch % options.checkpoints.every_epochs == 0;
+  if (last || due) save(outcome);
+  mark = Clock::now();
+  return report(outcome, callback, &outcome.log.back());
+}
+
+void Session::Impl::run(const Callback& callback, Outcome& outcome) {
+  bool go_on = report(outcome, callback, nullptr);
+  Clock::time_point told = Clock::now();
+  const std::int64_t end = options.epochs * batches;
+  while (go_on && step < end) {
+    train_step();
+    const bool ends = step % batches == 0;
+    if (!ends && (step % batches) % options.report_every != 0 && seconds_since(told) < 1) continue;
+    check_loss();
+    epoch_seconds += seconds_since(mark);
+    mark = told = Clock::now();
+    if (ends) {
+      go_on = end_epoch(outcome, callback);
+      continue;
+    }
+    if (seconds_since(saved) > 60 * options.checkpoints.every_minutes) save(outcome);
+    go_on = report(outcome, callback, nullptr);
+  }
+  outcome.complete = step == end;
+  if (!outcome.complete) save(outcome);
+}
+
+Score Session::Impl::score(const PictureStore& store, std::int64_t limit, torch::ScalarType type) {
+  constexpr std::int64_t kBatch = 500;
+  const torch::NoGradGuard guard;
+  const torch::ScalarType usual = module.compute();
+  module.set_compute(type);
+  const std::int64_t count = limit > 0 ? std::min(limit, store.count()) : store.count();
+  torch::Tensor total = torch::zeros({2}, torch::TensorOptions(torch::kDouble).device(device));
+  for (std::int64_t begin = 0; begin < count; begin += kBatch) {
+    const std::int64_t end = std::min(begin + kBatch, count);
+    const torch::Tensor labels = store.labels(begin, end);
+    const torch::Tensor logits = module.logits(store.inputs(begin, end), false);
+    const torch::Tensor loss =
+        torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum, -100, 0);
+    total.add_(torch::stack(
+        {logits.argmax(1).eq(labels).sum().to(torch::kDouble), loss.to(torch::kDouble)}));
+  }
+  module.set_compute(usual);
+  const torch::Tensor host =
+      total.to(torch::kCPU) / static_cast<double>(std::max<std::int64_t>(count, 1));
+  return {host[0].item<double>(), host[1].item<double>()};
+}
+
+namespace {
+
+void check_fit(const ir::Graph& graph, const data::DataSet& set) {
+  if (set.count() == 0) return;
+  const Shape picture{set.channels, set.height, set.width};
+  const Shape shape = graph.inputs.size() == 1 ? graph.value(graph.inputs[0]).shape : Shape{};
+  if (shape.size() != 4 || Shape(shape.begin() + 1, shape.end()) != picture) {
+    fail("{}: pictures of '{}' are {}; expected a network with that one input", graph.source,
+         set.name, to_string(picture));
+  }
+  const std::int32_t most = *std::ranges::max_element(set.labels);
+  const Shape& scores = graph.value(graph.outputs.at(0)).shape;
+  const std::int64_t classes = element_count(scores) / std::max<std::int64_t>(shape[0], 1);
+  if (most >= classes || *std::ranges::min_element(set.labels) < 0) {
+    fail("{}: '{}' has labels up to {}, but the network gives {} scores", graph.source, set.name,
+         most, classes);
+  }
+}
+
+}  // namespace
+
+Session::Session(const ir::Graph& graph, const data::DataSet& train, const data::DataSet& test,
+                 const data::Normalization& normalization, const Platform& platform) {
+  check_fit(graph, train);
+  check_fit(graph, test);
+  set_up_torch(platform);
+  impl_ = guarded(graph.source, [&] {
+    return std::make_unique<Impl>(graph, train, test, normalization, platform);
+  });
+}
+
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+
+Outcome Session::train(const Options& options, const Constraints& constraints,
+                       const Callback& callback) {
+  return guarded(impl_->source, [&] {
+    Outcome outcome;
+    impl_->set_up(options, constraints, outcome);
+    impl_->run(callback, outcome);
+    for (const EpochLog& log : outcome.log) {
+      if (log.test_accuracy < 0) continue;
+      outcome.test_accuracy = log.test_accuracy;
+      if (log.test_accuracy <= outcome.best_accuracy) continue;
+      outcome.best_accuracy = log.test_accuracy;
+      outcome.best_epoch = log.epoch;
+    }
+    return outcome;
+  });
+}
+
+Score Session::score(Pictures pictures, std::int64_t limit) {
+  return score(pictures, limit, impl_->platform.precision);
+}
+
+Score Session::score(Pictures pictures, std::int64_t limit, Precision precision) {
+  return guarded(impl_->source, [&] {
+    if (pictures == Pictures::test)
+      return impl_->score(impl_->test_store, limit, type_of(precision));
+    if (!impl_->train_store) {
+      impl_->train_store.emplace(impl_->train, impl_->normalization, impl_->device);
+    }
+    return impl_->score(*impl_->train_store, limit, type_of(precision));
+  });
+}
+
+ir::Graph Session::graph() const { return impl_->module.graph(); }
+
+void Session::set_weights(const ir::Graph& graph) { impl_->module.load(graph); }
+
+void Session::set_weight(const std::string& name, const Tensor& weight) {
+  torch::Tensor& target = impl_->module.find(name).tensor;
+  const Shape shape(target.sizes().begin(), target.sizes().end());
+  if (weight.shape() != shape || weight.dtype() != DType::f32) {
+    fail("'{}' is {}; expected {} of f32", name, to_string(weight.shape()), to_string(shape));
+  }
+  from_host(weight, target);
+}
+
+Tensor Session::weight(const std::string& name) const {
+  return to_host(impl_->module.find(name).tensor);
+}
+
+std::map<std::string, codec::Codebooks> Session::codebooks() const {
+  if (!impl_->optimizer) return {};
+  return impl_->optimizer->codebooks();
+}
+
+std::string Session::platform() const {
+  const char* precision = impl_->platform.precision == Precision::bf16 ? "bf16" : "f32";
+  if (impl_->device.is_cuda()) return fmt::format("cuda, {}", precision);
+  return fmt::format("cpu, {} threads, {}", at::get_num_threads(), precision);
+}
+
+}  // namespace syncopate::train
