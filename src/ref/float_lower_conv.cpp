@@ -5,6 +5,7 @@
 #include "ref/float_parallel.h"
 #include "ref/float_plan.h"
 #include "ref/float_range.h"
+#include "ref/float_weights.h"
 
 namespace syncopate::ref {
 namespace {
@@ -82,10 +83,33 @@ Located pack(Plan& plan, ValueId value, Folded& folded, const memory::desc& from
   return {{-1, packed}, to, false};
 }
 
+/// The same in one pass, where the layout allows it.
+Located pack_blocks_when_run(Plan& plan, const FusedNode& group, std::shared_ptr<Folded> folded,
+                             OutputBlocks blocks, const memory::desc& to) {
+  const Located packed = plan.place(to);
+  Step step;
+  step.name = group.node->name + " (weights)";
+  step.uses = {packed.slot};
+  const auto* weights =
+      reinterpret_cast<const float*>(plan.constant_view(group.node->inputs[1]).data);
+  step.bind = [weights, folded, blocks = std::move(blocks),
+               packed](const Addresses& addresses) -> Action {
+    auto* target = reinterpret_cast<float*>(addresses(packed.slot));
+    return [weights, folded, blocks, target] {
+      folded->gain = blocks.pack(weights, folded->scale, target);
+    };
+  };
+  plan.add_step(std::move(step));
+  return packed;
+}
+
 /// The same as a step of its own before the convolution, into memory that is free afterwards. The
 /// gain is known once the step has run.
 Located pack_when_run(Plan& plan, const FusedNode& group, std::shared_ptr<Folded> folded,
                       const memory::desc& from, const memory::desc& to) {
+  if (auto blocks = OutputBlocks::of(to, plan.constant(group.node->inputs[1])->shape()[0])) {
+    return pack_blocks_when_run(plan, group, std::move(folded), std::move(*blocks), to);
+  }
   const ValueId value = group.node->inputs[1];
   auto* weights = reinterpret_cast<float*>(plan.constant_view(value).data);
   const bool scales = !folded->scale.empty();
