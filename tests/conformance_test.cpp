@@ -13,6 +13,7 @@
 #include "array/testing.h"
 #include "base/error.h"
 #include "map/tiling.h"
+#include "sim/plain_sums.h"
 
 namespace syncopate {
 namespace {
@@ -128,6 +129,7 @@ class Checker {
   std::string check() {
     std::string problem = code();
     if (problem.empty()) problem = engines();
+    if (problem.empty()) problem = parts();
     if (problem.empty()) problem = totals();
     if (problem.empty()) problem = accounting();
     if (problem.empty()) problem = conservation();
@@ -172,6 +174,36 @@ class Checker {
       if (!(a == b)) return fmt::format("tile {}: transfers differ", i);
     }
     return "";
+  }
+
+  /// A tile at some of its pixels, as samples replay it: both engines agree, and its sums are those
+  /// of the whole tile.
+  std::string parts() const {
+    Random random(static_cast<std::uint64_t>(tiles_.size()));
+    const auto i = static_cast<std::size_t>(random.integer(0, std::ssize(tiles_) - 1));
+    const map::TileBox& whole = tiles_[i].box;
+    map::TileBox part = whole;
+    for (std::size_t d = 0; d < 3; ++d) {
+      part.begin[d] = random.integer(whole.begin[d], whole.end[d] - 1);
+      part.end[d] = random.integer(part.begin[d] + 1, whole.end[d]);
+    }
+    const sim::ClockedTile clocked = run_->clock_box(part);
+    if (!(clocked.result == run_->count_box(part))) {
+      return fmt::format("part of tile {}: the engines differ", i);
+    }
+    const std::int64_t outs = whole.out1 - whole.out0;
+    std::vector<std::int64_t> expected;
+    std::size_t at = 0;
+    sim::for_each_pixel(whole, [&](const std::array<std::int64_t, 3>& pixel) {
+      bool inside = true;
+      for (std::size_t d = 0; d < 3; ++d) {
+        inside = inside && pixel[d] >= part.begin[d] && pixel[d] < part.end[d];
+      }
+      const auto first = clocked_[i].sums.begin() + static_cast<std::ptrdiff_t>(at);
+      if (inside) expected.insert(expected.end(), first, first + outs);
+      at += static_cast<std::size_t>(outs);
+    });
+    return clocked.sums == expected ? "" : fmt::format("part of tile {}: the sums differ", i);
   }
 
   /// Counting the whole layer gives the sum of its tiles, and tells the timeline the same.

@@ -35,8 +35,9 @@ class ArrayRun : public sim::LayerRun {
   std::int64_t tiles() const override { return sequence_.size(); }
   sim::Tile tile(std::int64_t index) const override { return sequence_.tile(index); }
   sim::Stats count(const sim::TimeSink& sink) const override;
-  sim::TileResult count_tile(std::int64_t index) const override;
-  sim::ClockedTile clock(std::int64_t index) const override;
+  map::TileBox box(std::int64_t index) const override { return sequence_.order().box(index); }
+  sim::TileResult count_box(const map::TileBox& box) const override;
+  sim::ClockedTile clock_box(const map::TileBox& box) const override;
 
  private:
   using Totals = tbb::enumerable_thread_specific<sim::Stats>;
@@ -234,8 +235,7 @@ sim::Stats ArrayRun::count(const sim::TimeSink& sink) const {
   return total;
 }
 
-sim::TileResult ArrayRun::count_tile(std::int64_t index) const {
-  const map::TileBox box = sequence_.order().box(index);
+sim::TileResult ArrayRun::count_box(const map::TileBox& box) const {
   sim::TileResult result = start(box);
   if (conv_) {
     const std::unique_ptr<PixelMasks> neurons = conv_->masks();
@@ -251,8 +251,7 @@ sim::TileResult ArrayRun::count_tile(std::int64_t index) const {
   return result;
 }
 
-sim::ClockedTile ArrayRun::clock(std::int64_t index) const {
-  const map::TileBox box = sequence_.order().box(index);
+sim::ClockedTile ArrayRun::clock_box(const map::TileBox& box) const {
   sim::ClockedTile clocked;
   clocked.result = start(box);
   clocked.sums.assign(static_cast<std::size_t>(box.pixels() * (box.out1 - box.out0)), 0);

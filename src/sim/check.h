@@ -17,11 +17,10 @@ CheckMode check_mode_from(std::string_view name);
 struct CheckOptions {
   CheckMode mode = CheckMode::sample;
   std::uint64_t seed = 1;
-  /// Operand pairs to replay per layer (sample). At least one tile is replayed whatever its size;
-  /// whole blocks of outputs, down to the stored results, where they fit: a block may use up what
-  /// is left of the budget, and each of its outputs takes as much again as eight pairs from further
-  /// blocks. Where no block fits, single tiles: each is one of eight drawn at random, with a chance
-  /// inversely proportional to its pairs, so that every tile can be met.
+  /// Operand pairs to replay per layer (sample): whole blocks of outputs, down to the stored
+  /// results, where they fit: a block may use up what is left of the budget, and each of its
+  /// outputs takes as much again as eight pairs from further blocks. Larger blocks and tiles are
+  /// cut to some of their pixels; now and then one is replayed whole all the same (sim/sample.h).
   std::int64_t pairs = 50'000;
 };
 
@@ -48,8 +47,8 @@ struct CheckResult {
 
 /// Replays tiles of a layer in the clocked engine, in parallel. Every count must equal the counting
 /// engine's. Blocks of outputs are replayed over all their input blocks, summed, sent through the
-/// gconv's post and compared with the fixed-point chain; where a block exceeds the budget, single
-/// tiles' partial sums are compared with a plain evaluation instead.
+/// gconv's post and compared with the fixed-point chain; where not even a pixel of a block fits the
+/// budget, a single tile's partial sums are compared with a plain evaluation instead.
 /// In full mode the tiles' counts must also add up to the layer's, and the timeline must be told
 /// the same as the tiles' results say.
 CheckResult check_layer(const LayerRun& run, const LayerData& data, const CheckOptions& options);

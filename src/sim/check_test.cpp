@@ -21,7 +21,9 @@ class FakeRun : public LayerRun {
   FakeRun(const LayerData& data, const map::Tiling& tiling, Fault fault)
       : data_(data), boxes_(map::walk(data.loops(), tiling)), fault_(fault) {}
   std::int64_t tiles() const override { return std::ssize(boxes_); }
-  Tile tile(std::int64_t index) const override { return {box(index), {}, {}}; }
+  Tile tile(std::int64_t index) const override {
+    return {boxes_[static_cast<std::size_t>(index)], {}, {}};
+  }
   Stats count(const TimeSink& sink) const override {
     Stats total;
     for (std::int64_t i = 0; i < tiles(); ++i) {
@@ -34,26 +36,23 @@ class FakeRun : public LayerRun {
     if (fault_ == Fault::total) ++total.actions[0];
     return total;
   }
-  TileResult count_tile(std::int64_t index) const override {
+  TileResult count_box(const map::TileBox& box) const override {
     TileResult result;
-    result.stats.cycles = box(index).pixels() * (box(index).in1 - box(index).in0);
-    result.stats.actions = {box(index).out0, box(index).in0};
-    result.loads.push_back({Stream::neurons, 0, box(index).pixels()});
+    result.stats.cycles = box.pixels() * (box.in1 - box.in0);
+    result.stats.actions = {box.out0, box.in0};
+    result.loads.push_back({Stream::neurons, 0, box.pixels()});
     return result;
   }
-  ClockedTile clock(std::int64_t index) const override {
-    ClockedTile clocked{count_tile(index), plain_sums(data_, box(index))};
+  ClockedTile clock_box(const map::TileBox& box) const override {
+    ClockedTile clocked{count_box(box), plain_sums(data_, box)};
     if (fault_ == Fault::cycles) ++clocked.result.stats.cycles;
     if (fault_ == Fault::action) ++clocked.result.stats.actions[1];
     if (fault_ == Fault::load) clocked.result.loads[0].address += 64;
-    if (fault_ == Fault::sum && box(index).in0 == 16) clocked.sums[3] += 1 << 20;
+    if (fault_ == Fault::sum && box.in0 == 16) clocked.sums[3] += 1 << 20;
     return clocked;
   }
 
  private:
-  const map::TileBox& box(std::int64_t index) const {
-    return boxes_[static_cast<std::size_t>(index)];
-  }
   const LayerData& data_;
   std::vector<map::TileBox> boxes_;
   Fault fault_;

@@ -65,11 +65,18 @@ class LayerRun {
   /// times to `sink`, if there is one, while it works.
   virtual Stats count(const TimeSink& sink) const = 0;
   /// Counting engine: one tile in full. The tiles' statistics add up to what count() returns, and
-  /// their cycles and transfers are what it hands out.
-  virtual TileResult count_tile(std::int64_t index) const = 0;
-  /// Clocked engine: one tile, cycle by cycle, real values, weights decoded from the program's
+  /// their cycles and transfers are what it hands out. `box` is a tile's, or part of one: the same
+  /// with fewer pixels.
+  virtual TileResult count_box(const map::TileBox& box) const = 0;
+  /// Clocked engine: the same, cycle by cycle, real values, weights decoded from the program's
   /// image.
-  virtual ClockedTile clock(std::int64_t index) const = 0;
+  virtual ClockedTile clock_box(const map::TileBox& box) const = 0;
+
+  /// A tile's box alone.
+  virtual map::TileBox box(std::int64_t index) const { return tile(index).box; }
+  /// Whole tiles by number.
+  TileResult count_tile(std::int64_t index) const { return count_box(box(index)); }
+  ClockedTile clock(std::int64_t index) const { return clock_box(box(index)); }
 };
 
 /// An accelerator ready to execute programs.
