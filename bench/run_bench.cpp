@@ -29,28 +29,38 @@ namespace {
 
 constexpr int kRounds = 3;
 
-double float_seconds(const std::string& network) {
-  const ir::Graph graph = zoo::network(network);
-  const ref::FloatNet net(graph);
-  const std::vector<Tensor> inputs{Tensor(DType::f32, graph.value(graph.inputs[0]).shape)};
-  double best = 1e9;
-  for (int i = 0; i < 5; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    net.run(inputs);
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-    best = std::min(best, spent.count());
-  }
-  return best;
-}
-
-std::vector<std::string> machines;  ///< In the order they are added.
-
 /// Seconds of all threads together, which other work on the machine disturbs less.
 double thread_seconds() {
   timespec time{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
+
+/// Seconds that pass, and seconds of all threads.
+struct Time {
+  double wall = 1e9, threads = 1e9;
+  void keep_least(const Time& other) {
+    wall = std::min(wall, other.wall);
+    threads = std::min(threads, other.threads);
+  }
+};
+
+Time float_time(const std::string& network) {
+  const ir::Graph graph = zoo::network(network);
+  const ref::FloatNet net(graph);
+  const std::vector<Tensor> inputs{Tensor(DType::f32, graph.value(graph.inputs[0]).shape)};
+  Time best;
+  for (int i = 0; i < 5; ++i) {
+    const double threads = thread_seconds();
+    const auto start = std::chrono::steady_clock::now();
+    net.run(inputs);
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+    best.keep_least({spent.count(), thread_seconds() - threads});
+  }
+  return best;
+}
+
+std::vector<std::string> machines;  ///< In the order they are added.
 
 /// `phase_starts`: gets thread_seconds() at the start of every phase.
 report::RunResult run(const std::string& network, std::size_t count,
@@ -68,32 +78,36 @@ report::RunResult run(const std::string& network, std::size_t count,
   return result;
 }
 
-/// Seconds of all phases but the import.
-double run_seconds(const std::string& network, std::size_t count) {
-  const report::RunResult result = run(network, count);
-  double seconds = 0;
+/// All phases but the import, which is the first.
+Time run_time(const std::string& network, std::size_t count) {
+  std::vector<double> starts;
+  const report::RunResult result = run(network, count, &starts);
+  Time time{0, thread_seconds() - starts[1]};
   for (const report::Phase& phase : result.phases) {
-    if (phase.name != "import") seconds += phase.seconds;
+    if (phase.name != "import") time.wall += phase.seconds;
   }
-  return seconds;
+  return time;
 }
 
 void compare(const std::string& network) {
-  double floating = 1e9;
-  std::vector<double> runs(machines.size() + 1, 1e9);
+  Time floating;
+  std::vector<Time> runs(machines.size() + 1);
+  runs[0] = {0, 0};
   for (int round = 0; round < kRounds; ++round) {
-    floating = std::min(floating, float_seconds(network));
+    floating.keep_least(float_time(network));
     for (std::size_t count = 1; count <= machines.size(); ++count) {
-      runs[count] = std::min(runs[count], run_seconds(network, count));
+      runs[count].keep_least(run_time(network, count));
     }
   }
-  std::printf("%-10s float inference %7.1f ms\n", network.c_str(), floating * 1e3);
+  const auto show = [&](const std::string& name, double wall, double threads) {
+    std::printf("  %-24s %7.1f ms  %5.2fx   threads %7.1f ms  %5.2fx\n", name.c_str(), wall * 1e3,
+                wall / floating.wall, threads * 1e3, threads / floating.threads);
+  };
+  std::printf("%s\n", network.c_str());
+  show("float inference", floating.wall, floating.threads);
   for (std::size_t count = 1; count <= machines.size(); ++count) {
-    const double added = runs[count] - (count == 1 ? 0 : runs[count - 1]);
-    const std::string& name = machines[count - 1];
-    std::printf("  %-22s %7.1f ms  %5.2fx\n",
-                (count == 1 ? "fresh run on " + name : "and on " + name).c_str(), added * 1e3,
-                added / floating);
+    show((count == 1 ? "fresh run on " : "and on ") + machines[count - 1],
+         runs[count].wall - runs[count - 1].wall, runs[count].threads - runs[count - 1].threads);
   }
 }
 
@@ -124,11 +138,11 @@ report::RunResult fresh_run(const std::string& network, std::vector<double>& thr
 }
 
 void show_parts(const std::string& network) {
-  double floating = float_seconds(network);
+  double floating = float_time(network).wall;
   std::vector<double> threads;
   report::RunResult fresh = fresh_run(network, threads), all = run(network, machines.size());
   for (int round = 1; round < kRounds; ++round) {
-    floating = std::min(floating, float_seconds(network));
+    floating = std::min(floating, float_time(network).wall);
     keep_least(fresh, fresh_run(network, threads));
     keep_least(all, run(network, machines.size()));
   }
