@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
@@ -11,14 +10,6 @@
 
 namespace syncopate::cli {
 namespace {
-
-data::DataSet load(const EvalArguments& arguments, const ir::Graph& graph) {
-  if (std::filesystem::is_directory(arguments.data)) {
-    return flow::load_picture_folder(arguments.data, graph, arguments.normalization.limit);
-  }
-  return data::load_data_set(arguments.data, data::data_root(arguments.root), data::Split::test,
-                             arguments.normalization.limit);
-}
 
 std::string as_json(const flow::Evaluation& result, const std::string& data, int bits) {
   const nlohmann::ordered_json json{{"format", "syncopate-eval"},
@@ -54,7 +45,9 @@ std::string as_text(const flow::Evaluation& result, const std::string& data, int
 void eval_command(const EvalArguments& arguments, Console& console) {
   const Output json("--json", arguments.json);
   const ir::Graph graph = flow::load_model(to_model(arguments.model));
-  const data::DataSet set = load(arguments, graph);
+  const data::DataSet set =
+      data::load_data(arguments.data, arguments.root, data::Split::test, flow::picture_shape(graph),
+                      arguments.normalization.limit);
   flow::EvaluateOptions options;
   options.normalization = flow::normalization(to_input(arguments.normalization), set.channels);
   options.quantize = to_quantize(arguments.precision);

@@ -151,7 +151,8 @@ void add_eval(App& root, EvalArguments& eval) {
                                   "point");
   add_model(app, eval.model);
   app.add_option("-d,--data", eval.data,
-                 "cifar10, mnist or fashion-mnist, or a folder of pictures named LABEL_*.png|jpg")
+                 "cifar10, mnist, fashion-mnist, shapes (made here), or a folder of pictures:\n"
+                 "test/CLASS/*.png|jpg, CLASS/*, or LABEL_*")
       ->required()
       ->type_name("DATA");
   app.add_option("--data-root", eval.root, "Folder of data sets [$SYNCOPATE_DATA]")

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include "base/error.h"
-#include "data/image.h"
 #include "gconv/lower.h"
 #include "gconv/passes.h"
 #include "ref/calibrate.h"
@@ -56,6 +54,14 @@ gconv::Chain fixed_chain(const ir::Graph& graph, const data::DataSet& set,
 
 }  // namespace
 
+data::PictureShape picture_shape(const ir::Graph& graph) {
+  const Shape shape = graph.inputs.size() == 1 ? graph.value(graph.inputs[0]).shape : Shape{};
+  if (shape.size() != 4 || shape[0] != 1) {
+    fail("{}: expected one input [1,C,H,W] for pictures", graph.source);
+  }
+  return {shape[1], shape[2], shape[3]};
+}
+
 Evaluation evaluate(const ir::Graph& graph, const data::DataSet& set,
                     const EvaluateOptions& options, const Progress& progress) {
   check_fit(graph, set);
@@ -92,36 +98,6 @@ Evaluation evaluate(const ir::Graph& graph, const data::DataSet& set,
   }
   result.snr_db = noise > 0 ? 10 * std::log10(signal / noise) : INFINITY;
   return result;
-}
-
-data::DataSet load_picture_folder(const std::string& path, const ir::Graph& graph,
-                                  std::int64_t limit) {
-  const Shape shape = graph.inputs.size() == 1 ? graph.value(graph.inputs[0]).shape : Shape{};
-  if (shape.size() != 4) fail("{}: expected one input [1,C,H,W] for pictures", graph.source);
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(path)) {
-    const std::string extension = entry.path().extension().string();
-    if (extension == ".png" || extension == ".jpg" || extension == ".jpeg") {
-      files.push_back(entry.path().string());
-    }
-  }
-  if (files.empty()) fail("{}: holds no .png or .jpg pictures", path);
-  std::sort(files.begin(), files.end());
-  const auto available = static_cast<std::int64_t>(files.size());
-  const std::int64_t count = limit > 0 ? std::min(limit, available) : available;
-  data::DataSet set{
-      std::filesystem::path(path).filename().string(), shape[1], shape[2], shape[3], {}, {}};
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::string& file = files[static_cast<std::size_t>(i * available / count)];
-    const std::string name = std::filesystem::path(file).filename().string();
-    const std::size_t digits = name.find_first_not_of("0123456789");
-    if (digits == 0 || digits > 6) fail("{}: expected a name that starts with its label", file);
-    set.labels.push_back(std::stoi(name.substr(0, digits)));
-    const data::Picture picture = data::with_channels(data::read_picture(file), set.channels);
-    const auto samples = data::planes(data::crop_and_resize(picture, set.width, set.height));
-    set.pixels.insert(set.pixels.end(), samples.begin(), samples.end());
-  }
-  return set;
 }
 
 }  // namespace syncopate::flow

@@ -37,9 +37,7 @@ using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
 Evaluation evaluate(const ir::Graph& graph, const data::DataSet& set,
                     const EvaluateOptions& options, const Progress& progress = {});
 
-/// A folder of pictures named LABEL_anything.png or .jpg as a data set: cropped and resized to the
-/// network's input. `limit` takes pictures spread evenly over the sorted names; 0 takes all.
-data::DataSet load_picture_folder(const std::string& path, const ir::Graph& graph,
-                                  std::int64_t limit);
+/// Extents of the network's pictures; InputError when it has not one input [1,C,H,W].
+data::PictureShape picture_shape(const ir::Graph& graph);
 
 }  // namespace syncopate::flow
