@@ -70,7 +70,7 @@ _syncopate() {
       return
       ;;
     -d | --data | --data-root)
-      [[ $command == eval && $previous != --data-root ]] && COMPREPLY=($(compgen -W "cifar10 mnist fashion-mnist" -- "$current"))
+      [[ $command == eval && $previous != --data-root ]] && COMPREPLY=($(compgen -W "cifar10 mnist fashion-mnist shapes" -- "$current"))
       COMPREPLY+=($(compgen -d -- "$current"))
       compopt -o filenames 2> /dev/null
       return
@@ -87,7 +87,7 @@ _syncopate() {
     case $command in
       run) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --check --labels --json --csv --report --all-layers" ;;
       inspect) options+=" $model --json --text --sparsity --against --initial --larger --typical-prediction --report" ;;
-      list) options+=" --names --params --networks --dram" ;;
+      list) options+=" --names --params --networks --dram --datasets" ;;
       lower) options+=" $model $input --output --quantized --no-optimize --bits --threshold-weights --threshold-activations" ;;
       compile) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --output" ;;
       disasm) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --tiles" ;;

@@ -130,8 +130,22 @@ class Commands(Case):
 
     def test_list(self):
         text = self.succeeds("list")
-        for name in MACHINES + ["zoo:vgg16", "ddr4-2400"]:
+        for name in MACHINES + ["zoo:vgg16", "ddr4-2400", "cifar10"]:
             self.assertIn(name, text)
+        self.assertIn("SYNCOPATE_DATA is not set", self.succeeds("list", "--datasets"))
+
+    def test_eval(self):
+        counts = json.loads(self.succeeds("eval", MODEL, "--data", "shapes", "--limit", "100", "--normalize", "signed",
+                                          "--json", "-"))
+        self.assertEqual(counts["pictures"], 100)
+        self.assertGreaterEqual(counts["fixed_top1"], 95)
+        by_label = self.succeeds("eval", MODEL, "--data", PICTURES, "--normalize", "signed")
+        for picture in pathlib.Path(PICTURES).iterdir():
+            folder = self.path / "tree/test" / picture.stem
+            folder.mkdir(parents=True)
+            (folder / "x.png").write_bytes(picture.read_bytes())
+        by_class = self.succeeds("eval", MODEL, "--data", str(self.path / "tree"), "--normalize", "signed")
+        self.assertEqual(by_class.replace("tree", "pictures"), by_label)
 
     def test_lower(self):
         self.assertIn("conv", self.succeeds("lower", MODEL))
@@ -290,6 +304,8 @@ class Mistakes(Case):
         text = self.path / "cat.png"
         text.write_text("meow")
         self.refuses(f"{text}: neither a PNG nor a JPEG picture", "run", MODEL, "--on", FIRST, "--input", str(text))
+        self.refuses("no data sets: set SYNCOPATE_DATA or --data-root to the folder that holds cifar10/, mnist/ and others",
+                     "eval", MODEL, "--data", "cifar10")
         self.refuses("--dim batch: expected name=N with N at least 1, e.g. batch=1", "inspect", MODEL, "--dim", "batch")
         self.assertEqual(run("inspect", "zoo:nothing").returncode, 2)
         yaml = self.path / "c.yaml"

@@ -2,6 +2,7 @@
 
 #include "accel/registry.h"
 #include "cli/commands.h"
+#include "data/dataset.h"
 #include "report/format.h"
 #include "sim/memory.h"
 #include "zoo/networks.h"
@@ -75,6 +76,25 @@ std::vector<std::string> network_names() {
   return names;
 }
 
+std::string data_sets_text(const report::TextStyle& style) {
+  const std::string root = data::default_data_root();
+  Table table;
+  table.add_column("data set", Table::Align::left);
+  table.add_column("where", Table::Align::left);
+  table.add_column("what it is", Table::Align::left, 60);
+  for (const data::DataSetInfo& info : data::known_data_sets()) {
+    std::string place = "built in";
+    if (!info.folders.empty()) {
+      place = root.empty() ? "SYNCOPATE_DATA is not set" : data::find_data_set(info, root);
+      if (place.empty()) place = fmt::format("not in {}", root);
+    }
+    table.add_row({{info.name, Tone::strong, ""},
+                   {place, Tone::plain, ""},
+                   {info.description, Tone::dim, ""}});
+  }
+  return table.render(style);
+}
+
 }  // namespace
 
 void list_command(const ListArguments& arguments, Console& console) {
@@ -83,11 +103,14 @@ void list_command(const ListArguments& arguments, Console& console) {
   if (!arguments.params.empty()) return console.print(params_text(arguments.params, style));
   if (arguments.networks) return console.print(words(network_names()));
   if (arguments.dram) return console.print(words(sim::memory_presets()));
+  if (arguments.data_sets) return console.print(data_sets_text(style));
   std::string out = accelerators_text(style);
   out += report::toned("\nnetworks with made-up weights\n", Tone::strong, style);
   out += words(network_names());
   out += report::toned("\nmemories\n", Tone::strong, style);
   out += words(sim::memory_presets());
+  out += report::toned("\ndata sets\n", Tone::strong, style);
+  out += data_sets_text(style);
   console.print(out);
 }
 

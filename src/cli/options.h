@@ -72,7 +72,7 @@ struct InspectArguments {
 struct ListArguments {
   bool names = false;  ///< Accelerator names alone, for scripts and completion.
   std::string params;  ///< Accelerator whose parameters are shown.
-  bool networks = false, dram = false;
+  bool networks = false, dram = false, data_sets = false;
 };
 
 struct LowerArguments {

@@ -100,11 +100,12 @@ void add_inspect(App& root, InspectArguments& inspect) {
 }
 
 void add_list(App& root, ListArguments& list) {
-  App& app = *root.add_subcommand("list", "Show accelerators, networks and memories");
+  App& app = *root.add_subcommand("list", "Show accelerators, networks, memories and data sets");
   app.add_flag("--names", list.names, "Accelerator names alone, one per line");
   app.add_option("--params", list.params, "The parameters of one accelerator")->type_name("A");
   app.add_flag("--networks", list.networks, "Networks with made-up weights, for zoo:NAME");
   app.add_flag("--dram", list.dram, "Memory presets, for --dram");
+  app.add_flag("--datasets", list.data_sets, "Data sets by name, and where they lie");
   app.footer(examples("Examples:\n  syncopate list\n  syncopate list --params {one}"));
 }
 

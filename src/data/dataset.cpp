@@ -79,11 +79,14 @@ DataSet load_data(const std::string& name_or_folder, const std::string& root, Sp
   return load_picture_folder(name_or_folder, shape, split, limit);
 }
 
+std::string default_data_root() {
+  const char* root = std::getenv("SYNCOPATE_DATA");
+  return root == nullptr ? "" : root;
+}
+
 std::string data_root(const std::string& option) {
   if (!option.empty()) return option;
-  if (const char* root = std::getenv("SYNCOPATE_DATA"); root != nullptr && *root != '\0') {
-    return root;
-  }
+  if (std::string root = default_data_root(); !root.empty()) return root;
   fail(
       "no data sets: set SYNCOPATE_DATA or --data-root to the folder that holds cifar10/, mnist/ "
       "and others");

@@ -48,8 +48,11 @@ struct PictureShape {
 DataSet load_data(const std::string& name_or_folder, const std::string& root, Split split,
                   const PictureShape& shape, std::int64_t limit);
 
-/// The root folder of data sets: `option` when given, else the environment variable SYNCOPATE_DATA;
-/// InputError says how to set it when neither is there.
+/// The environment variable SYNCOPATE_DATA; empty when it is not set.
+std::string default_data_root();
+
+/// The root folder of data sets: `option` when given, else the default one. InputError says how to
+/// set it when neither is there.
 std::string data_root(const std::string& option);
 
 }  // namespace syncopate::data
