@@ -22,6 +22,7 @@ const DataSetInfo* find_known(const std::string& name) {
 }
 
 [[noreturn]] void refuse(const std::string& name) {
+  if (name.find('/') != std::string::npos) fail("{}: no such folder of pictures", name);
   std::vector<std::string> names;
   for (const DataSetInfo& info : known_data_sets()) names.push_back(info.name);
   const std::string guess = nearest(name, names);

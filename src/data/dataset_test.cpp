@@ -153,6 +153,15 @@ TEST_F(DataSetFiles, HugeFilesAreRefusedUnread) {
             "binary version");
 }
 
+TEST(DataSets, AMissingFolderIsNamed) {
+  try {
+    load_data("no/such", "", Split::test, {}, 0);
+    FAIL() << "expected an InputError";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(), "no/such: no such folder of pictures");
+  }
+}
+
 TEST(DataSets, ShapesNeedNoRoot) {
   const DataSet set = load_data("shapes", "", Split::test, {}, 30);
   EXPECT_EQ(set.count(), 30);
