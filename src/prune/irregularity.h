@@ -11,19 +11,18 @@
 
 namespace syncopate::prune {
 
-/// The largest window, extents 1, 2, 4 ... 64 of inputs and outputs and the kernel's positions one
-/// by one or together, of which the mask keeps either all weights or none; ties go to more outputs.
-/// {1, 1, 1, 1} when there is none.
-Block detect_window(const Weights& weights, const Mask& mask);
-
-/// Bytes of the index that a machine would store, the smallest of codec/sparse.h's formats over
-/// outputs by positions, each with the zeros it stores as 16-bit words [assumed], and one bit per
-/// window where the mask has whole windows.
+/// The index that a machine would store, at its smallest: a format of codec/sparse.h over outputs
+/// by positions, step and run length with the best field of 2 to 12 bits; or one bit per window, of
+/// 1, 2, 4 ... 64 inputs and outputs, each kernel position by itself or all together. Zeros that a
+/// format makes one store, to bridge a long way or in a window that is not empty, count as 16-bit
+/// words [assumed].
 struct StoredIndex {
   std::int64_t bytes = 0;
-  std::string format = "none";  ///< "none": all weights remain.
+  std::string format = "none";  ///< "bitmap", "step of 5 bits", "bit per 1x16x1x1" ...; "none": all
+                                ///< weights remain.
+  Block window{1, 1, 1, 1};     ///< Of one bit per window.
 };
-StoredIndex stored_index(const Weights& weights, const Mask& mask, const Block& window);
+StoredIndex stored_index(const Weights& weights, const Mask& mask);
 
 struct IrregularityOptions {
   bool typical_prediction = false;  ///< See jbig_bytes.
@@ -33,7 +32,6 @@ struct LayerIrregularity {
   std::string node;
   std::int64_t rows = 0, columns = 0;  ///< Of the picture.
   std::int64_t weights = 0, kept = 0;
-  Block window;
   std::int64_t jbig = 0;  ///< Bytes.
   StoredIndex index;
 };

@@ -123,7 +123,7 @@ TEST(Irregularity, FindsTheWindowsOfAMask) {
       ir::Graph graph = conv_network({64 * groups, 30, 3, 3}, groups, 5);
       prune(graph, {.density = 0.3, .conv = window});
       const auto layers = irregularity(graph);
-      EXPECT_EQ(layers.at(0).window, window) << window.outputs;
+      EXPECT_EQ(layers.at(0).index.window, window) << window.outputs;
       const std::int64_t bits = groups * (64 / window.outputs) *
                                 ((30 + window.inputs - 1) / window.inputs) *
                                 (window.height == 3 ? 1 : 9);
@@ -132,7 +132,7 @@ TEST(Irregularity, FindsTheWindowsOfAMask) {
   }
   ir::Graph fine = conv_network({64, 30, 3, 3}, 1, 5);
   prune(fine, {.method = Method::magnitude, .density = 0.3});
-  EXPECT_EQ(irregularity(fine).at(0).window, (Block{1, 1, 1, 1}));
+  EXPECT_EQ(irregularity(fine).at(0).index.window, (Block{1, 1, 1, 1}));
 }
 
 TEST(Irregularity, CoarseMasksAreMoreRegularThanFineOnes) {
@@ -144,6 +144,29 @@ TEST(Irregularity, CoarseMasksAreMoreRegularThanFineOnes) {
   EXPECT_LE(a.index.bytes, 64 * 64 * 9 / 8);  // a bitmap is always to be had
   EXPECT_EQ(b.index.bytes, 64 * 64 * 9 / 16 / 8);
   EXPECT_NEAR(static_cast<double>(a.kept), static_cast<double>(b.kept), 16);
+}
+
+TEST(Irregularity, AZeroAmongTheWeightsOfAWindowCostsAWord) {
+  ir::Graph graph = conv_network({64, 30, 3, 3}, 1, 5);
+  prune(graph, {.density = 0.3});
+  const std::int64_t before = irregularity(graph).at(0).index.bytes;
+  for (float& value : graph.value(graph.find("w")).constant->mutable_data<float>()) {
+    if (value == 0) continue;
+    value = 0;
+    break;
+  }
+  EXPECT_EQ(irregularity(graph).at(0).index.bytes, before + 2);
+}
+
+TEST(Irregularity, LongWaysBetweenWeightsTakeWiderFields) {
+  for (const auto& [density, format] :
+       {std::pair{0.01, "step of 9 bits"}, {0.05, "step of 6 bits"}, {0.5, "bitmap"}}) {
+    ir::Graph graph = conv_network({64, 64, 3, 3}, 1, 8);
+    prune(graph, {.method = Method::magnitude, .density = density});
+    const StoredIndex index = irregularity(graph).at(0).index;
+    EXPECT_EQ(index.format, format);
+    EXPECT_LE(index.bytes, 64 * 64 * 9 / 8);
+  }
 }
 
 TEST(Irregularity, DenseLayersNeedNoIndex) {
