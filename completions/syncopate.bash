@@ -9,7 +9,7 @@ _syncopate_list() {  # what `syncopate list ...` prints, without blanks
 _syncopate() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local _syncopate_program=${COMP_WORDS[0]}
-  local commands="run inspect list lower compile disasm prune quantize compress decompress eval tune reproduce dram"
+  local commands="run inspect list lower compile disasm prune quantize compress decompress eval train tune reproduce dram"
   local model="--dim --seed" general="--help --verbose --color --threads"
   local input="--input --limit --normalize --mean --std --scale --bgr"
   local machine="--on --set --config --dram"
@@ -48,6 +48,10 @@ _syncopate() {
     --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
     --bits) [[ $command == compress ]] || COMPREPLY=($(compgen -W "8 16" -- "$current")); return ;;
     --mode) COMPREPLY=($(compgen -W "max fast huffman" -- "$current")); return ;;
+    --schedule) COMPREPLY=($(compgen -W "cosine steps constant" -- "$current")); return ;;
+    --flip) COMPREPLY=($(compgen -W "yes no" -- "$current")); return ;;
+    --device) COMPREPLY=($(compgen -W "auto cpu cuda" -- "$current")); return ;;
+    --precision) COMPREPLY=($(compgen -W "auto f32 bf16" -- "$current")); return ;;
     --method) COMPREPLY=($(compgen -W "coarse magnitude" -- "$current")); return ;;
     --criterion) COMPREPLY=($(compgen -W "average max" -- "$current")); return ;;
     --normalize) COMPREPLY=($(compgen -W "auto imagenet caffe signed unit raw" -- "$current")); return ;;
@@ -64,13 +68,13 @@ _syncopate() {
       compopt -o nospace 2> /dev/null
       return
       ;;
-    -i | --input | --config | --labels | --journal | --json | --csv | --report | -o | --output)
+    -i | --input | --config | --labels | --journal | --checkpoint | --teacher | --json | --csv | --report | -o | --output)
       COMPREPLY=($(compgen -f -- "$current"))
       compopt -o filenames 2> /dev/null
       return
       ;;
     -d | --data | --data-root)
-      [[ $command == eval && $previous != --data-root ]] && COMPREPLY=($(compgen -W "cifar10 mnist fashion-mnist shapes" -- "$current"))
+      [[ $command == eval || $command == train ]] && [[ $previous != --data-root ]] && COMPREPLY=($(compgen -W "cifar10 mnist fashion-mnist shapes" -- "$current"))
       COMPREPLY+=($(compgen -d -- "$current"))
       compopt -o filenames 2> /dev/null
       return
@@ -96,6 +100,7 @@ _syncopate() {
       compress) options+=" $model --output --mode --bits --codebook --tolerance --rows --layer --other-bits --json" ;;
       decompress) options+=" --output" ;;
       eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits --threshold-weights --threshold-activations" ;;
+      train) options+=" --data --data-root --output --initialize --keep-zeros --dim --seed --epochs --batch --rate --momentum --weight-decay --warmup --schedule --label-smoothing --flip --shift --cutout --teacher --teacher-weight --temperature --limit --normalize --mean --std --scale --bgr --device --precision --checkpoint --checkpoint-minutes --restart --test-every --json" ;;
       tune) options+=" $model $input $machine --vary --objective --any-area --budget --journal --bits --threshold-weights --threshold-activations" ;;
       reproduce) options+=" --json --report --data" ;;
     esac
@@ -109,6 +114,11 @@ _syncopate() {
       COMPREPLY=($(compgen -W "$("$_syncopate_program" reproduce 2> /dev/null | sed -n '3,$s/ .*//p')" -- "$current"))
       ;;
     list) ;;
+    train)
+      COMPREPLY=($(compgen -W "lenet5 lenet-300-100 cifar10-quick resnet20 resnet56 vgg16-cifar" -- "$current"))
+      COMPREPLY+=($(compgen -f -- "$current"))
+      compopt -o filenames 2> /dev/null
+      ;;
     *)
       # networks: files, and zoo:NAME, of which readline completes what follows the colon
       COMPREPLY=($(compgen -f -- "$current"))

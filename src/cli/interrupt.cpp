@@ -21,6 +21,8 @@ void install_interrupt_handler() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
+bool interrupt_requested() { return interrupted != 0; }
+
 void check_interrupt() {
   if (interrupted != 0) throw Interrupted();
 }

@@ -1,12 +1,19 @@
 #pragma once
 
 #include <exception>
+#include <string>
 
 namespace syncopate::cli {
 
-/// Thrown by check_interrupt; main exits with 130.
-struct Interrupted : std::exception {
-  const char* what() const noexcept override { return "interrupted"; }
+/// Thrown by check_interrupt; the program says so and exits with 130.
+class Interrupted : public std::exception {
+ public:
+  explicit Interrupted(std::string text = "interrupted; nothing was written")
+      : text_(std::move(text)) {}
+  const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  std::string text_;
 };
 
 /// Makes the first SIGINT or SIGTERM a request to stop at the next safe point; a second one stops
@@ -14,5 +21,7 @@ struct Interrupted : std::exception {
 void install_interrupt_handler();
 /// Throws Interrupted after a signal.
 void check_interrupt();
+/// True after a signal, for work that ends by itself.
+bool interrupt_requested();
 
 }  // namespace syncopate::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -149,6 +150,31 @@ struct EvalArguments {
   std::string root;              ///< Folder of data sets; empty: SYNCOPATE_DATA.
   std::int64_t label_offset = 0;
   Precision precision;
+  std::string json;
+};
+
+struct TrainArguments {
+  std::string network;  ///< Name in the zoo, or a file.
+  std::vector<std::string> dims;
+  std::uint64_t seed = 1;
+  std::string data, root;  ///< Empty: as the network's recipe says; SYNCOPATE_DATA.
+  std::string output;
+  bool initialize = false;  ///< Forget the file's weights.
+  bool keep_zeros = false;  ///< Weights that are zero stay zero.
+  // Where absent, the recipe decides.
+  std::optional<std::int64_t> epochs, batch;
+  std::optional<double> rate, momentum, weight_decay, warmup, label_smoothing;
+  std::optional<std::string> schedule;
+  std::optional<bool> flip;
+  std::optional<int> shift, cutout;
+  std::string teacher;
+  double teacher_weight = 0.5, temperature = 4;
+  std::string device = "auto", precision = "auto";
+  std::string checkpoint;  ///< Empty: beside the output.
+  double checkpoint_minutes = 2;
+  bool restart = false;
+  std::int64_t test_every = 1;
+  InputArguments normalization;  ///< Of its fields only those of normalization and `limit`.
   std::string json;
 };
 

@@ -31,6 +31,7 @@ struct Arguments {
   ReproduceArguments reproduce;
   DramArguments dram;
   EvalArguments eval;
+  TrainArguments train;
 };
 
 void add_run(App& root, RunArguments& run) {
@@ -310,7 +311,7 @@ std::string joined(int argc, const char* const* argv) {
 
 }  // namespace
 
-Invocation parse(int argc, const char* const* argv) {
+Invocation parse(int argc, const char* const* argv, const Training* training) {
   auto arguments = std::make_shared<Arguments>();
   App root(
       "Skip the zeros, keep the beat: runs sparse networks on accelerators, cycle by cycle, and "
@@ -332,6 +333,7 @@ Invocation parse(int argc, const char* const* argv) {
   add_compress(root, arguments->compress);
   add_decompress(root, arguments->decompress);
   add_eval(root, arguments->eval);
+  add_train(root, arguments->train);
   add_tune(root, arguments->tune);
   add_reproduce(root, arguments->reproduce);
   add_dram(root, arguments->dram);
@@ -359,7 +361,8 @@ Invocation parse(int argc, const char* const* argv) {
   result.global = arguments->global;
   const std::string name = chosen(root).get_name();
   const std::string line = joined(argc, argv);
-  result.execute = [arguments, name, line](Console& console) {
+  if (name == "train" && training == nullptr) hand_over(argc, argv);
+  result.execute = [arguments, name, line, training](Console& console) {
     if (name == "run") run_command(arguments->run, line, console);
     if (name == "inspect") inspect_command(arguments->inspect, console);
     if (name == "list") list_command(arguments->list, console);
@@ -371,6 +374,9 @@ Invocation parse(int argc, const char* const* argv) {
     if (name == "compress") compress_command(arguments->compress, console);
     if (name == "decompress") decompress_command(arguments->decompress, console);
     if (name == "eval") eval_command(arguments->eval, console);
+    if (name == "train") {
+      training->train(arguments->train, arguments->global.threads, console);
+    }
     if (name == "tune") tune_command(arguments->tune, console);
     if (name == "reproduce") reproduce_command(arguments->reproduce, console);
     if (name == "dram") dram_command(arguments->dram, console);

@@ -5,6 +5,7 @@
 
 #include "cli/console.h"
 #include "cli/options.h"
+#include "cli/training.h"
 
 namespace syncopate::cli {
 
@@ -16,7 +17,7 @@ struct Invocation {
 };
 
 /// Reads the command line. InputError for anything wrong with it, with the nearest known option or
-/// command where there is one.
-Invocation parse(int argc, const char* const* argv);
+/// command where there is one. Without `training` its commands end in a hand-over.
+Invocation parse(int argc, const char* const* argv, const Training* training);
 
 }  // namespace syncopate::cli

@@ -29,4 +29,7 @@ void add_quantize(CLI::App& root, QuantizeArguments& quantize);
 void add_compress(CLI::App& root, CompressArguments& compress);
 void add_decompress(CLI::App& root, DecompressArguments& decompress);
 
+// Training (parse_train.cpp).
+void add_train(CLI::App& root, TrainArguments& train);
+
 }  // namespace syncopate::cli

@@ -1,0 +1,241 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/interrupt.h"
+#include "cli/outputs.h"
+#include "cli/training/commands.h"
+#include "cli/training/recipe.h"
+#include "data/dataset.h"
+#include "flow/inputs.h"
+#include "flow/model.h"
+#include "onnx/export.h"
+#include "train/parameters.h"
+#include "zoo/networks.h"
+
+namespace syncopate::cli {
+namespace {
+
+using train::EpochLog;
+
+/// A name of the zoo, with or without its prefix.
+bool is_zoo_name(const std::string& network) {
+  for (const zoo::Entry& entry : zoo::networks()) {
+    if (entry.name == network) return true;
+  }
+  return false;
+}
+
+ir::Graph load_network(const TrainArguments& arguments, bool from_zoo) {
+  ModelArguments model;
+  model.model = from_zoo ? "zoo:" + arguments.network : arguments.network;
+  model.dims = arguments.dims;
+  model.seed = arguments.seed;
+  ir::Graph graph = flow::load_model(to_model(model));
+  if (graph.synthetic || arguments.initialize) train::initialize(graph, arguments.seed);
+  return graph;
+}
+
+bool multiplies_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
+train::Platform to_platform(const TrainArguments& arguments, int threads) {
+  train::Platform platform;
+  platform.threads = threads;
+  platform.device = arguments.device == "cpu"    ? train::Device::cpu
+                    : arguments.device == "cuda" ? train::Device::cuda
+                                                 : train::Device::automatic;
+  const bool cuda = platform.device != train::Device::cpu && train::cuda_available();
+  const bool narrow = arguments.precision == "bf16" ||
+                      (arguments.precision == "auto" && (cuda || multiplies_bf16()));
+  platform.precision = narrow ? train::Precision::bf16 : train::Precision::f32;
+  return platform;
+}
+
+/// Masks that keep the zeros of all weights there are.
+train::Constraints keep_zeros(const ir::Graph& graph) {
+  train::Constraints constraints;
+  for (const train::Parameter& parameter : train::trainable(graph).parameters) {
+    if (parameter.role != train::Role::weight) continue;
+    const ir::Value& value = graph.value(parameter.value);
+    std::vector<std::uint8_t> mask;
+    for (const float weight : value.constant->data<float>()) mask.push_back(weight != 0 ? 1 : 0);
+    constraints.masks[value.name] = std::move(mask);
+  }
+  return constraints;
+}
+
+std::string duration(double seconds) {
+  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+  if (whole >= 60) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} s", whole);
+}
+
+std::string line_of(const EpochLog& log, std::int64_t epochs) {
+  const std::string test = log.test_accuracy < 0
+                               ? std::string(14, ' ')
+                               : fmt::format("  test {:5.2f} %", 100 * log.test_accuracy);
+  return fmt::format("epoch {:>3}/{}  loss {:.4f}  train {:5.2f} %{}  rate {:.2g}  {}\n", log.epoch,
+                     epochs, log.loss, 100 * log.train_accuracy, test, log.rate,
+                     duration(log.seconds));
+}
+
+nlohmann::ordered_json to_json(const train::Outcome& outcome) {
+  nlohmann::ordered_json epochs = nlohmann::ordered_json::array();
+  for (const EpochLog& log : outcome.log) {
+    nlohmann::ordered_json entry{{"epoch", log.epoch},
+                                 {"loss", log.loss},
+                                 {"train_accuracy", log.train_accuracy},
+                                 {"rate", log.rate},
+                                 {"seconds", log.seconds}};
+    if (log.test_accuracy >= 0) entry["test_accuracy"] = log.test_accuracy;
+    epochs.push_back(std::move(entry));
+  }
+  return epochs;
+}
+
+/// Shows progress, and asks to stop after a signal.
+class Watcher {
+ public:
+  Watcher(Console& console, bool quiet_stdout)
+      : console_(console), quiet_(quiet_stdout), bar_(console.progress_visible()) {}
+
+  bool operator()(const train::Progress& progress) {
+    if (progress.finished != nullptr) {
+      bar_.clear();
+      const std::string line = line_of(*progress.finished, progress.epochs);
+      if (quiet_) {
+        console_.message(std::string_view(line).substr(0, line.size() - 1));
+      } else {
+        console_.print(line);
+      }
+    } else {
+      const std::string detail =
+          progress.batch == 0
+              ? ""
+              : fmt::format("loss {:.3f}  train {:.1f} %  {:.0f} pictures/s  all done in {}",
+                            progress.loss, 100 * progress.train_accuracy,
+                            progress.pictures_per_second, duration(progress.seconds_left));
+      bar_.update(fmt::format("epoch {}", std::min(progress.epoch, progress.epochs)), detail,
+                  progress.batch, progress.batches);
+    }
+    return !interrupt_requested();
+  }
+  void clear() { bar_.clear(); }
+
+ private:
+  Console& console_;
+  bool quiet_;
+  ProgressBar bar_;
+};
+
+std::string describe(const data::Normalization& how) {
+  const auto list = [](const std::vector<double>& values) {
+    std::string text;
+    for (const double value : values)
+      text += fmt::format("{}{:.4g}", text.empty() ? "" : ",", value);
+    return text;
+  };
+  return fmt::format("x * {:.6g} - {} over {}{}", how.scale, list(how.mean), list(how.deviation),
+                     how.bgr ? ", BGR" : "");
+}
+
+}  // namespace
+
+void train_command(const TrainArguments& arguments, int threads, Console& console) {
+  const Output output("--output", arguments.output);
+  const Output json("--json", arguments.json);
+  const bool from_zoo = is_zoo_name(arguments.network);
+  Recipe recipe = recipe_for(arguments, from_zoo);
+  train::Options& options = recipe.options;
+  options.checkpoints.every_minutes = arguments.checkpoint_minutes;
+  options.checkpoints.path = !arguments.checkpoint.empty() ? arguments.checkpoint
+                             : output.is_special()         ? ""
+                                                           : arguments.output + ".checkpoint";
+  const Output checkpoint("--checkpoint", options.checkpoints.path);
+  const ir::Graph graph = load_network(arguments, from_zoo);
+  const std::string root = data::data_root(arguments.root);
+  const data::DataSet train_set =
+      data::load_data_set(recipe.data, root, data::Split::train, arguments.normalization.limit);
+  const data::DataSet test_set = data::load_data_set(recipe.data, root, data::Split::test, 0);
+  const data::Normalization normalization =
+      flow::normalization(to_input(arguments.normalization), train_set.channels);
+  std::optional<ir::Graph> teacher;
+  if (!arguments.teacher.empty()) {
+    ModelArguments model;
+    model.model = arguments.teacher;
+    teacher = flow::load_model(to_model(model));
+    options.distillation.teacher = &*teacher;
+  }
+  const train::Constraints constraints =
+      arguments.keep_zeros ? keep_zeros(graph) : train::Constraints{};
+  if (arguments.restart) std::filesystem::remove(options.checkpoints.path);
+
+  train::Session session(graph, train_set, test_set, normalization,
+                         to_platform(arguments, threads));
+  const std::string header = fmt::format(
+      "{} on {}: {} pictures to train on, {} to test on; {}\n{}\npixels: {} (--normalize {})\n",
+      graph.name, recipe.data, train_set.count(), test_set.count(), session.platform(),
+      to_text(options), describe(normalization), arguments.normalization.normalize);
+  const bool quiet = json.is_stdout() || output.is_stdout();
+  if (quiet) {
+    console.message(std::string_view(header).substr(0, header.size() - 1));
+  } else {
+    console.print(header);
+  }
+  Watcher watcher(console, quiet);
+  const train::Outcome outcome =
+      session.train(options, constraints, [&](const train::Progress& progress) {
+        if (progress.resumed) {
+          console.message(fmt::format("continuing from {} in epoch {}", options.checkpoints.path,
+                                      std::min(progress.epoch, progress.epochs)));
+        }
+        return watcher(progress);
+      });
+  watcher.clear();
+  if (!outcome.complete) {
+    throw Interrupted(options.checkpoints.path.empty()
+                          ? "interrupted; nothing was written"
+                          : fmt::format("interrupted; the same command continues from {}",
+                                        options.checkpoints.path));
+  }
+  const train::Score score = session.score(train::Pictures::test, 0, train::Precision::f32);
+  output.write(onnx::export_bytes(session.graph()), console);
+  if (json.wanted()) {
+    const nlohmann::ordered_json text{{"format", "syncopate-train"},
+                                      {"version", 1},
+                                      {"network", graph.name},
+                                      {"data", recipe.data},
+                                      {"recipe", to_text(options)},
+                                      {"pixels", describe(normalization)},
+                                      {"platform", session.platform()},
+                                      {"seed", arguments.seed},
+                                      {"test_accuracy", score.accuracy},
+                                      {"test_loss", score.loss},
+                                      {"best_accuracy", outcome.best_accuracy},
+                                      {"best_epoch", outcome.best_epoch},
+                                      {"epochs", to_json(outcome)}};
+    json.write(text.dump(1) + "\n", console);
+  }
+  if (!options.checkpoints.path.empty()) std::filesystem::remove(options.checkpoints.path);
+  const std::string last = fmt::format(
+      "test accuracy {:.2f} % (f32); highest on the way {:.2f} % in "
+      "epoch {}",
+      100 * score.accuracy, 100 * outcome.best_accuracy, outcome.best_epoch);
+  if (quiet) {
+    console.message(last);
+  } else {
+    console.print(last + "\n");
+  }
+}
+
+}  // namespace syncopate::cli
