@@ -10,6 +10,7 @@
 #include "cli/training/commands.h"
 #include "cli/training/recipe.h"
 #include "data/dataset.h"
+#include "flow/evaluate.h"
 #include "flow/inputs.h"
 #include "flow/model.h"
 #include "onnx/export.h"
@@ -163,10 +164,11 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
                                                            : arguments.output + ".checkpoint";
   const Output checkpoint("--checkpoint", options.checkpoints.path);
   const ir::Graph graph = load_network(arguments, from_zoo);
-  const std::string root = data::data_root(arguments.root);
-  const data::DataSet train_set =
-      data::load_data_set(recipe.data, root, data::Split::train, arguments.normalization.limit);
-  const data::DataSet test_set = data::load_data_set(recipe.data, root, data::Split::test, 0);
+  const data::PictureShape shape = flow::picture_shape(graph);
+  const data::DataSet train_set = data::load_data(recipe.data, arguments.root, data::Split::train,
+                                                  shape, arguments.normalization.limit);
+  const data::DataSet test_set =
+      data::load_data(recipe.data, arguments.root, data::Split::test, shape, 0);
   const data::Normalization normalization =
       flow::normalization(to_input(arguments.normalization), train_set.channels);
   std::optional<ir::Graph> teacher;
