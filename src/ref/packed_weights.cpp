@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/simd.h"
+#include "ref/lane_rows.h"
 
 namespace syncopate::ref {
 namespace {
@@ -142,6 +143,17 @@ class Rows {
     }
     step_ = order_.run * static_cast<std::int64_t>(order_.run_kernels.size());
     copies_.resize(static_cast<std::size_t>(step_ * block.count));
+    if constexpr (std::is_same_v<T, std::int16_t>) {
+      if (const std::int64_t kernel = kernel_innermost(); kernel > 0) {
+        const Deinterleave deinterleave(kernel);
+        for (std::int64_t lane = 0; lane < block.count; ++lane) {
+          deinterleave(weights + lane * request.channel_step, step_ / kernel,
+                       copies_.data() + lane * step_);
+        }
+        data_ = copies_.data();
+        return;
+      }
+    }
     std::int16_t* to = copies_.data();
     for (std::int64_t lane = 0; lane < block.count; ++lane, weights += request.channel_step) {
       for (const std::int64_t run : order_.run_kernels) {
@@ -158,24 +170,33 @@ class Rows {
     return data_ + lane * step_ + skip;
   }
 
+  /// From one lane's row to the next one's.
+  std::int64_t pitch() const { return step_; }
+
  private:
+  /// The number of kernel positions when the weights of an output lie as [channel][position], as
+  /// in ONNX, and are wanted as [position][channel]; 0 otherwise.
+  std::int64_t kernel_innermost() const {
+    const std::int64_t runs = std::ssize(order_.run_kernels);
+    const std::int64_t kernel = order_.run > 1 ? order_.taps[1] : 0;
+    if (kernel < 1 || order_.run * runs % kernel != 0) return 0;
+    const std::int64_t channels = order_.run * runs / kernel;
+    if (order_.run % channels != 0) return 0;
+    for (std::int64_t r = 0; r < runs; ++r) {
+      if (order_.run_kernels[static_cast<std::size_t>(r)] != r * (order_.run / channels)) return 0;
+    }
+    for (std::int64_t i = 0; i < order_.run; ++i) {
+      const std::int64_t address = i % channels * kernel + i / channels;
+      if (order_.taps[static_cast<std::size_t>(i)] != address) return 0;
+    }
+    return kernel;
+  }
+
   const ReductionOrder& order_;
   const std::int16_t* data_ = nullptr;
   std::int64_t step_ = 0;
   std::vector<std::int16_t> copies_;
 };
-
-/// Writes `count` elements for one lane, two pairs at a time: `to` is the lane's first pair, the
-/// next one lies `pair_step` further, and the next two `step` further.
-void put_lane(const std::int16_t* from, std::int64_t count, std::int64_t pair_step,
-              std::int64_t step, std::int16_t* to) {
-  std::int64_t k = 0;
-  for (; k + 3 < count; k += 4, to += step) {
-    std::memcpy(to, from + k, 4);
-    std::memcpy(to + pair_step, from + k + 2, 4);
-  }
-  for (std::int64_t i = 0; k < count; ++i, ++k) to[(i >> 1) * pair_step + (i & 1)] = from[k];
-}
 
 /// Fetches the piece after this one: rows are too far apart for the hardware to see a pattern.
 void prefetch(const std::int16_t* from, std::int64_t count) {
@@ -186,7 +207,7 @@ template <class T>
 void pack(const PackRequest& request, const T* weights, WeightBlock& block, std::int16_t* packed) {
   const ReductionOrder& order = *request.order;
   const std::int64_t pairs = order.pairs_per_run(request.split);
-  const std::int64_t step = packed_size(request.split, 2, block.lanes);
+  const PairSteps steps{2 * block.lanes, packed_size(request.split, 2, block.lanes)};
   const Rows rows(request, weights, block);
   Segmenter segmenter(request, block);
   std::int16_t* out = packed + block.address;
@@ -200,8 +221,8 @@ void pack(const PackRequest& request, const T* weights, WeightBlock& block, std:
       for (std::int64_t lane = 0; lane < block.count; ++lane) {
         const std::int16_t* from = rows.row(lane, r) + 2 * begin;
         prefetch(from + elements, std::min(order.run - 2 * begin - elements, 2 * kPiece));
-        put_lane(from, elements, 2 * block.lanes, step, out + 2 * lane);
       }
+      put_rows(rows.row(0, r) + 2 * begin, rows.pitch(), block.count, elements, steps, out);
       segmenter.add(order.run_inputs[r] + 2 * begin, out, count, begin > 0);
       out += size;
     }
