@@ -7,6 +7,10 @@
 
 #include "base/simd.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace syncopate::sim {
 namespace {
 
@@ -34,6 +38,38 @@ inline __attribute__((always_inline)) void pack(const T* values, std::int64_t co
   }
   bits[i / 64] = word;
 }
+
+#if defined(__x86_64__)
+SYNCOPATE_TARGET_BEGIN("avx512f,avx512bw")
+
+/// Where the CPU compares into mask registers, a word is a comparison or two.
+void pack_wide(const std::int16_t* values, std::int64_t count, std::uint64_t* bits) {
+  std::int64_t i = 0;
+  for (; i + 64 <= count; i += 64) {
+    const __m512i low = _mm512_loadu_si512(values + i), high = _mm512_loadu_si512(values + i + 32);
+    bits[i / 64] =
+        _mm512_test_epi16_mask(low, low) | std::uint64_t{_mm512_test_epi16_mask(high, high)} << 32;
+  }
+  if (i == count) return;
+  const std::uint64_t left = ~std::uint64_t{0} >> (64 - (count - i));
+  const __m512i low = _mm512_maskz_loadu_epi16(static_cast<__mmask32>(left), values + i);
+  const __m512i high =
+      _mm512_maskz_loadu_epi16(static_cast<__mmask32>(left >> 32), values + i + 32);
+  bits[i / 64] =
+      _mm512_test_epi16_mask(low, low) | std::uint64_t{_mm512_test_epi16_mask(high, high)} << 32;
+}
+
+SYNCOPATE_TARGET_END
+
+bool packs_wide() {
+  static const bool wide =
+      __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0;
+  return wide;
+}
+#else
+void pack_wide(const std::int16_t*, std::int64_t, std::uint64_t*) {}
+bool packs_wide() { return false; }
+#endif
 
 SYNCOPATE_MULTIVERSION void pack_i8(const std::int8_t* values, std::int64_t count,
                                     std::uint64_t* bits) {
@@ -83,7 +119,8 @@ std::uint64_t bits_at(const std::uint64_t* words, std::int64_t begin, std::int64
 }  // namespace
 
 void pack_nonzero(std::span<const std::int16_t> values, std::uint64_t* bits) {
-  pack_i16(values.data(), static_cast<std::int64_t>(values.size()), bits);
+  (packs_wide() ? pack_wide : pack_i16)(values.data(), static_cast<std::int64_t>(values.size()),
+                                        bits);
 }
 
 void pack_nonzero(std::span<const std::int8_t> values, std::uint64_t* bits) {

@@ -12,46 +12,21 @@
 
 #include "base/error.h"
 #include "base/simd.h"
+#include "sim/bit_transpose.h"
 #include "sim/bits.h"
 
 namespace syncopate::sim {
 namespace {
 
-/// In place: bit c of word r becomes bit r of word c. Halves, quarters, ... are swapped.
-void transpose_64x64(std::array<std::uint64_t, 64>& m) {
-  std::uint64_t mask = 0x00000000FFFFFFFFULL;
-  for (unsigned j = 32; j != 0; j >>= 1, mask ^= mask << j) {
-    for (unsigned k = 0; k < 64; k = ((k | j) + 1) & ~j) {
-      const std::uint64_t t = ((m[k] >> j) ^ m[k | j]) & mask;
-      m[k] ^= t << j;
-      m[k | j] ^= t;
-    }
-  }
-}
-
 /// Rows of one output when its weights lie as [ins][kernel] (ONNX order): the mask of the whole
 /// block is taken in one sweep and then transposed to [kernel][ins].
 template <class T>
-void transposed_rows(const T* block, std::int64_t ins, std::int64_t kernel, std::uint64_t* rows,
-                     std::int64_t words, std::vector<std::uint64_t>& scratch) {
+void transposed_rows(const T* block, std::int64_t ins, std::int64_t kernel,
+                     const BitTranspose& transpose, std::uint64_t* rows, std::int64_t words,
+                     std::vector<std::uint64_t>& scratch) {
   scratch.assign(static_cast<std::size_t>((ins * kernel + 63) / 64 + 2), 0);
   pack_nonzero(std::span(block, static_cast<std::size_t>(ins * kernel)), scratch.data());
-  std::array<std::uint64_t, 64> matrix;
-  for (std::int64_t in = 0; in < ins; in += 64) {
-    for (std::int64_t k = 0; k < kernel; k += 64) {
-      const std::int64_t height = std::min<std::int64_t>(64, ins - in);
-      const std::int64_t width = std::min<std::int64_t>(64, kernel - k);
-      const std::uint64_t keep = width == 64 ? ~0ULL : (1ULL << width) - 1;
-      matrix.fill(0);
-      for (std::int64_t r = 0; r < height; ++r) {
-        matrix[static_cast<std::size_t>(r)] = word_at(scratch.data(), (in + r) * kernel + k) & keep;
-      }
-      transpose_64x64(matrix);
-      for (std::int64_t c = 0; c < width; ++c) {
-        rows[(k + c) * words + in / 64] = matrix[static_cast<std::size_t>(c)];
-      }
-    }
-  }
+  transpose(scratch.data(), ins, rows, words);
 }
 
 std::int64_t offset_of(const map::KernelStrides& strides, const map::Loops& loops, std::int64_t out,
@@ -75,6 +50,7 @@ void build_bits(std::span<const T> values, const map::KernelStrides& strides,
                 const map::Loops& loops, BitPlane& plane) {
   const std::int64_t kernel = loops.kernel_size();
   const bool blockwise = kernel > 1 && kernel_innermost(strides, loops);
+  const BitTranspose transpose(kernel);
   using Range = tbb::blocked_range<std::int64_t>;
   tbb::parallel_for(Range(0, loops.groups * loops.outs, 8), [&](const Range& range) {
     std::vector<std::uint64_t> scratch;
@@ -82,8 +58,8 @@ void build_bits(std::span<const T> values, const map::KernelStrides& strides,
     for (std::int64_t out = range.begin(); out != range.end(); ++out) {
       std::uint64_t* rows = plane.data.data() + out * kernel * plane.words;
       if (blockwise) {
-        transposed_rows(values.data() + offset_of(strides, loops, out, 0), loops.ins, kernel, rows,
-                        plane.words, scratch);
+        transposed_rows(values.data() + offset_of(strides, loops, out, 0), loops.ins, kernel,
+                        transpose, rows, plane.words, scratch);
         continue;
       }
       for (std::int64_t position = 0; position < kernel; ++position) {
