@@ -203,6 +203,7 @@ void Inputs::add_npy(const std::string& path) {
 }
 
 std::vector<Tensor> Inputs::load(std::size_t index) const {
+  if (!only_.empty()) return only_;
   std::vector<Tensor> tensors;
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const ir::Value& value = values_[i];
@@ -219,6 +220,7 @@ std::vector<Tensor> Inputs::load(std::size_t index) const {
       tensors.push_back(made_up(value, static_cast<int>(index)));
     }
   }
+  if (size() == 1) only_ = tensors;
   return tensors;
 }
 

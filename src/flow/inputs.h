@@ -39,7 +39,7 @@ class Inputs {
   std::size_t size() const { return items_.size(); }
   /// File name, "file.npy[3]", or "procedural picture".
   const std::string& name(std::size_t index) const { return items_[index].name; }
-  /// One tensor per graph input, in order, f32 or the input's own type.
+  /// One tensor per graph input, in order, f32 or the input's own type. From one thread at a time.
   std::vector<Tensor> load(std::size_t index) const;
   /// True when nothing was given and pictures are made up.
   bool procedural() const { return procedural_; }
@@ -67,6 +67,8 @@ class Inputs {
   std::map<std::string, Tensor> named_;
   std::vector<Item> items_;
   std::map<std::string, Tensor> arrays_;  ///< .npy files already read.
+  /// Kept when there is one input alone: a run loads it to calibrate, and again to execute.
+  mutable std::vector<Tensor> only_;
   data::Normalization normalization_;
   bool pictures_ = false;
   bool procedural_ = false;

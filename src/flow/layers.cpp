@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/simd.h"
+#include "sim/bits.h"
 
 namespace syncopate::flow {
 namespace {
@@ -74,6 +75,17 @@ double density_of(const Tensor& tensor) {
   return static_cast<double>(count) / static_cast<double>(tensor.size());
 }
 
+/// Whether machines keep a mask of all these weights; whoever counts for one builds it.
+bool has_mask(const map::Loops& loops, const Tensor& weights) {
+  return loops.weights && loops.kind != map::WorkKind::elementwise &&
+         loops.groups * loops.outs * loops.kernel_size() * loops.ins == weights.size();
+}
+
+double density_of(const sim::BitPlane& mask) {
+  const std::int64_t count = sim::count_bits(mask.data.data(), std::ssize(mask.data));
+  return static_cast<double>(count) / static_cast<double>(mask.rows * mask.bits);
+}
+
 }  // namespace
 
 std::vector<map::Loops> loops_of_all(const gconv::Chain& chain) {
@@ -128,7 +140,7 @@ std::vector<report::NetworkLayer> describe_layers(const gconv::Chain& chain,
     if (gconv.kernel && chain.tensor(gconv.kernel->tensor).constant) {
       const Tensor& weights = *chain.tensor(gconv.kernel->tensor).constant;
       layer.weights = weights.size();
-      layer.weight_density = density_of(weights);
+      if (!has_mask(loops[i], weights)) layer.weight_density = density_of(weights);
     }
     layers.push_back(std::move(layer));
   }
@@ -139,8 +151,20 @@ DensityCounter::DensityCounter(std::vector<report::NetworkLayer>& layers)
     : layers_(layers), nonzero_(layers.size(), 0), all_(layers.size(), 0) {}
 
 void DensityCounter::add(std::size_t layer, const sim::LayerData& data) {
-  nonzero_[layer] += nonzero(data.input());
+  const map::Loops& loops = data.loops();
+  const auto& kernel = data.gconv().kernel;
+  const bool fresh = all_[layer] == 0;
+  if (fresh && kernel && data.chain().tensor(kernel->tensor).constant &&
+      has_mask(loops, *data.chain().tensor(kernel->tensor).constant)) {
+    layers_[layer].weight_density = density_of(data.weight_bits());
+  }
   all_[layer] += std::ssize(data.input());
+  if (loops.kind == map::WorkKind::conv) {
+    const std::vector<std::uint64_t>& bits = data.input_bits().data;
+    nonzero_[layer] += sim::count_bits(bits.data(), std::ssize(bits));
+  } else {
+    nonzero_[layer] += nonzero(data.input());
+  }
 }
 
 void DensityCounter::finish() {

@@ -15,11 +15,13 @@ std::vector<map::Loops> loops_of_all(const gconv::Chain& chain);
 /// "conv 3x3/2", "fc", "depthwise 3x3", "pool 2x2/2", "elementwise", ...
 std::string kind_of(const gconv::GConv& gconv, const map::Loops& loops);
 
-/// What every GCONV is; input densities are left at 1.
+/// What every GCONV is; densities of inputs, and of weights that machines keep masks of, are left
+/// at 1.
 std::vector<report::NetworkLayer> describe_layers(const gconv::Chain& chain,
                                                   const std::vector<map::Loops>& loops);
 
-/// Averages the density of inputs over several inferences.
+/// Averages the density of inputs over several inferences, and counts weights where their masks are
+/// built anyway.
 class DensityCounter {
  public:
   explicit DensityCounter(std::vector<report::NetworkLayer>& layers);
