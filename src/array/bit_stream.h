@@ -14,6 +14,16 @@ class BitWriter {
  public:
   explicit BitWriter(std::span<std::byte> bytes) : bytes_(bytes) {}
   void put(std::uint32_t value, int bits) {
+    // Away from the end a whole word takes the value, wherever in a byte it begins.
+    std::uint64_t word = 0;
+    if (std::endian::native == std::endian::little && at_ / 8 + sizeof word <= bytes_.size()) {
+      std::byte* const at = bytes_.data() + at_ / 8;
+      std::memcpy(&word, at, sizeof word);
+      word |= (value & ((std::uint64_t{1} << bits) - 1)) << (at_ % 8);
+      std::memcpy(at, &word, sizeof word);
+      at_ += static_cast<std::size_t>(bits);
+      return;
+    }
     for (int done = 0; done < bits;) {
       const auto shift = static_cast<int>(at_ % 8);
       const int take = bits - done < 8 - shift ? bits - done : 8 - shift;

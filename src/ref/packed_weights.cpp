@@ -5,65 +5,17 @@
 
 #include "base/simd.h"
 #include "ref/lane_rows.h"
+#include "ref/weight_sums.h"
 
 namespace syncopate::ref {
 namespace {
 
 /// Pairs after which overflow is considered: few enough that one piece alone cannot overflow
 /// (2 * 64 products below 2^15 * 2^7 stay below 2^31, and so do 2 * 64 times what upper bytes can
-/// leave out, see Sums), many enough to cost nothing. They are packed while they are in the first
-/// cache.
+/// leave out, see WeightSums), many enough to cost nothing. They are packed while they are in the
+/// first cache.
 constexpr std::int64_t kPiece = 64;
-constexpr std::int64_t kMostLanes = 32;
 constexpr std::int64_t kLimit = (std::int64_t{1} << 31) - 1;
-
-/// Sums over the weights of a piece, per element of a pair of every lane.
-struct Sums {
-  std::int32_t weight[2 * kMostLanes] = {};  ///< |w|
-  /// Split::bytes: |rest| and upper, where w = 256*upper + rest. With x = 256*h + l, l within 255,
-  /// the products of upper bytes leave out 256*h*rest + l*w: at most 2^15*|rest| + 255*|w|.
-  std::int32_t rest[2 * kMostLanes] = {};
-  std::int32_t upper[2 * kMostLanes] = {};
-};
-
-SYNCOPATE_MULTIVERSION
-void add_magnitudes(const std::int16_t* __restrict packed, std::int64_t pairs, std::int64_t width,
-                    Sums& sums) {
-  for (std::int64_t p = 0; p < pairs; ++p) {
-    for (std::int64_t i = 0; i < width; ++i) {
-      const std::int32_t w = packed[p * width + i];
-      sums.weight[i] += w < 0 ? -w : w;
-    }
-  }
-}
-
-/// Writes the upper bytes behind every two pairs of `width` elements, and adds up.
-SYNCOPATE_MULTIVERSION
-void add_upper_bytes(std::int16_t* __restrict packed, std::int64_t pairs, std::int64_t width,
-                     Sums& sums) {
-  std::int16_t bytes[2 * 2 * kMostLanes];
-  for (std::int64_t p = 0; p < pairs; p += 2, packed += 3 * width) {
-    for (std::int64_t half = 0; half < 2; ++half) {
-      for (std::int64_t i = 0; i < width; ++i) {
-        const std::int32_t w = packed[half * width + i];
-        // Beyond 127*256 + 127 the rest takes what the byte cannot.
-        const std::int32_t upper = ((w < 32639 ? w : 32639) + 128) >> 8;
-        const std::int32_t rest = w - upper * 256;
-        sums.weight[i] += w < 0 ? -w : w;
-        sums.rest[i] += rest < 0 ? -rest : rest;
-        sums.upper[i] += upper;
-        bytes[half * width + i] = static_cast<std::int16_t>(upper);
-      }
-    }
-    // [pair][lane][2] of bytes become [lane][pair][2].
-    for (std::int64_t lane = 0; lane < width / 2; ++lane) {
-      const std::int16_t* b = bytes + 2 * lane;
-      packed[2 * width + 2 * lane] = static_cast<std::int16_t>((b[0] & 255) | b[1] << 8);
-      packed[2 * width + 2 * lane + 1] =
-          static_cast<std::int16_t>((b[width] & 255) | b[width + 1] << 8);
-    }
-  }
-}
 
 /// Cuts a block's reduction into segments while its weights are being packed.
 class Segmenter {
@@ -73,11 +25,11 @@ class Segmenter {
   /// A piece of which nothing is missing but the upper bytes. `continues`: the activations follow
   /// those of the piece before.
   void add(std::int64_t input, std::int16_t* packed, std::int64_t pairs, bool continues) {
-    Sums sums;
+    WeightSums sums;
     if (request_.split == Split::bytes) {
-      add_upper_bytes(packed, pairs, 2 * block_.lanes, sums);
+      add_upper_bytes(packed, pairs, block_.lanes, sums);
     } else {
-      add_magnitudes(packed, pairs, 2 * block_.lanes, sums);
+      add_magnitudes(packed, pairs, block_.lanes, sums);
     }
     std::int64_t worst = 0;
     std::int64_t piece[kMostLanes];
@@ -91,7 +43,7 @@ class Segmenter {
     }
     for (std::int64_t l = 0; l < block_.lanes; ++l) {
       worst_[l] += piece[l];
-      upper_[l] += sums.upper[2 * l] + sums.upper[2 * l + 1];
+      upper_[l] += sums.upper[l];
     }
     if (continues) {
       block_.segments.back().pairs += static_cast<std::int32_t>(pairs);
@@ -112,12 +64,10 @@ class Segmenter {
 
  private:
   /// How far a lane's accumulators can come during a piece.
-  std::int64_t worst_of(const Sums& sums, std::int64_t lane) const {
-    const auto both = [&](const std::int32_t* values) {
-      return std::int64_t{values[2 * lane]} + values[2 * lane + 1];
-    };
-    return request_.split == Split::bytes ? 32768 * both(sums.rest) + 255 * both(sums.weight)
-                                          : request_.largest_digit * both(sums.weight);
+  std::int64_t worst_of(const WeightSums& sums, std::int64_t lane) const {
+    return request_.split == Split::bytes
+               ? 32768 * std::int64_t{sums.rest[lane]} + 255 * std::int64_t{sums.weight[lane]}
+               : request_.largest_digit * std::int64_t{sums.weight[lane]};
   }
 
   const PackRequest& request_;

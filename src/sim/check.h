@@ -21,7 +21,7 @@ struct CheckOptions {
   /// results, where they fit: a block may use up what is left of the budget, and each of its
   /// outputs takes as much again as eight pairs from further blocks. Larger blocks and tiles are
   /// cut to some of their pixels; now and then one is replayed whole all the same (sim/sample.h).
-  std::int64_t pairs = 50'000;
+  std::int64_t pairs = 25'000;
 };
 
 /// A difference between what should be the same.

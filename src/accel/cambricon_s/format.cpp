@@ -120,15 +120,17 @@ void BlockFormat::encode(const array::Segment& s, std::span<std::byte> synapses,
     const std::int64_t lg = lane_group(s.group, out0);
     for (std::int64_t k = 0; k < loops.kernel_size(); ++k) {
       const std::int64_t first = s.in0 / code_.block;
+      const std::uint64_t* marked = shared(lg, k);
       for (std::int64_t b = 0; b < index_blocks(code_.block, s.in0, s.in1); ++b) {
-        index_bits.put(bit_at(shared(lg, k), (first + b) * code_.block), 1);
+        index_bits.put(bit_at(marked, (first + b) * code_.block), 1);
       }
     }
     for (std::int64_t out = out0; out < std::min(s.out1, out0 + lanes_); ++out) {
       for (std::int64_t k = 0; k < loops.kernel_size(); ++k) {
         weights_->read(s.group * loops.outs + out, k, s.in0, values);
+        const std::uint64_t* marked = shared(lg, k);
         for (std::size_t i = 0; i < values.size(); ++i) {
-          if (!bit_at(shared(lg, k), s.in0 + static_cast<std::int64_t>(i))) continue;
+          if (!bit_at(marked, s.in0 + static_cast<std::int64_t>(i))) continue;
           std::uint32_t word = static_cast<std::uint16_t>(values[i]);
           if (!code_.codebook.empty()) {
             const auto found =
