@@ -12,6 +12,7 @@ _syncopate() {
   local commands="run inspect list lower compile disasm prune quantize compress decompress eval train tune reproduce dram"
   local model="--dim --seed" general="--help --verbose --color --threads"
   local input="--input --limit --normalize --mean --std --scale --bgr"
+  local structure="--method --keep --criterion --block --stride --fc-block --fc-stride --q-rounding --group"
   local machine="--on --set --config --dram"
   local command="" word index
   COMPREPLY=()
@@ -52,8 +53,8 @@ _syncopate() {
     --flip) COMPREPLY=($(compgen -W "yes no" -- "$current")); return ;;
     --device) COMPREPLY=($(compgen -W "auto cpu cuda" -- "$current")); return ;;
     --precision) COMPREPLY=($(compgen -W "auto f32 bf16" -- "$current")); return ;;
-    --method) COMPREPLY=($(compgen -W "coarse magnitude" -- "$current")); return ;;
-    --criterion) COMPREPLY=($(compgen -W "average max" -- "$current")); return ;;
+    --method) COMPREPLY=($(compgen -W "coarse magnitude balanced 2:4" -- "$current")); return ;;
+    --criterion) COMPREPLY=($(compgen -W "average max geometric" -- "$current")); return ;;
     --normalize) COMPREPLY=($(compgen -W "auto imagenet caffe signed unit raw" -- "$current")); return ;;
     --dram)
       if [[ $command != list ]]; then
@@ -95,9 +96,14 @@ _syncopate() {
       lower) options+=" $model $input --output --quantized --no-optimize --bits --threshold-weights --threshold-activations" ;;
       compile) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --output" ;;
       disasm) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --tiles" ;;
-      prune) options+=" $model --output --density --method --layer --keep --global --scale --least-density --criterion --block --stride --fc-block --fc-stride --q-rounding --group" ;;
+      prune) options+=" $model $structure --output --density --layer --global --scale --least-density" ;;
       quantize) options+=" $model $input --output" ;;
-      compress) options+=" $model --output --mode --bits --codebook --tolerance --rows --layer --other-bits --json" ;;
+      compress)
+        options+=" $model $structure ${input#--input } --output --mode --bits --codebook --rate --tolerance --rows --layer --other-bits --json"
+        options+=" --data --data-root --budget --density --step --step-epochs --more-epochs --settle-epochs --book-epochs"
+        options+=" --conv-bits --fc-bits --rates --scan-pictures --batch --learning-rate --weight-decay --no-distillation"
+        options+=" --flip --shift --device --precision --work --report"
+        ;;
       decompress) options+=" --output" ;;
       eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits --threshold-weights --threshold-activations" ;;
       train) options+=" --data --data-root --output --initialize --keep-zeros --dim --seed --epochs --batch --rate --momentum --weight-decay --warmup --schedule --label-smoothing --flip --shift --cutout --teacher --teacher-weight --temperature --limit --normalize --mean --std --scale --bgr --device --precision --checkpoint --checkpoint-minutes --restart --test-every --json" ;;

@@ -6,6 +6,7 @@
 #include "flow/inputs.h"
 #include "flow/model.h"
 #include "flow/run.h"
+#include "prune/options.h"
 
 namespace syncopate::cli {
 
@@ -17,6 +18,8 @@ flow::InputOptions to_input(const InputArguments& arguments);
 /// to `energy`, where that is wanted.
 std::vector<flow::MachineRequest> to_machines(const MachineArguments& arguments,
                                               Params* energy = nullptr);
+/// Structures and densities.
+prune::Options to_pruning(const PruneArguments& arguments);
 gconv::QuantizeOptions to_quantize(const Precision& precision);
 
 }  // namespace syncopate::cli

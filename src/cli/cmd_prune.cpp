@@ -91,28 +91,6 @@ void set_layers(prune::Options& options, const PruneArguments& arguments) {
   options.keep = {arguments.keep.begin(), arguments.keep.end()};
 }
 
-prune::Options to_options(const PruneArguments& arguments) {
-  prune::Options options;
-  set_method(options, arguments);
-  set_layers(options, arguments);
-  options.criterion = to_criterion(arguments.criterion);
-  if (!arguments.block.empty()) options.conv = to_block("--block", arguments.block);
-  if (!arguments.stride.empty()) options.conv_stride = to_block("--stride", arguments.stride);
-  if (!arguments.fc_block.empty()) {
-    options.fc_large = options.fc_small = to_matrix_block("--fc-block", arguments.fc_block);
-  }
-  if (!arguments.fc_stride.empty()) {
-    options.fc_stride = to_matrix_block("--fc-stride", arguments.fc_stride);
-  }
-  options.q_rounding =
-      arguments.q_rounding == "down" ? prune::QRounding::down : prune::QRounding::alternate;
-  options.group_1x1 = arguments.group;
-  options.global = arguments.global;
-  options.scale = arguments.scale == "layer" ? prune::Scale::layer : prune::Scale::none;
-  options.least_density = arguments.least_density;
-  return options;
-}
-
 double part(std::int64_t some, std::int64_t all) {
   return all == 0 ? 1 : static_cast<double>(some) / static_cast<double>(all);
 }
@@ -152,9 +130,31 @@ std::string table_of(const std::vector<prune::LayerReport>& layers,
 
 }  // namespace
 
+prune::Options to_pruning(const PruneArguments& arguments) {
+  prune::Options options;
+  set_method(options, arguments);
+  set_layers(options, arguments);
+  options.criterion = to_criterion(arguments.criterion);
+  if (!arguments.block.empty()) options.conv = to_block("--block", arguments.block);
+  if (!arguments.stride.empty()) options.conv_stride = to_block("--stride", arguments.stride);
+  if (!arguments.fc_block.empty()) {
+    options.fc_large = options.fc_small = to_matrix_block("--fc-block", arguments.fc_block);
+  }
+  if (!arguments.fc_stride.empty()) {
+    options.fc_stride = to_matrix_block("--fc-stride", arguments.fc_stride);
+  }
+  options.q_rounding =
+      arguments.q_rounding == "down" ? prune::QRounding::down : prune::QRounding::alternate;
+  options.group_1x1 = arguments.group;
+  options.global = arguments.global;
+  options.scale = arguments.scale == "layer" ? prune::Scale::layer : prune::Scale::none;
+  options.least_density = arguments.least_density;
+  return options;
+}
+
 void prune_command(const PruneArguments& arguments, Console& console) {
   const Output output("--output", arguments.output);
-  const prune::Options options = to_options(arguments);
+  const prune::Options options = to_pruning(arguments);
   ir::Graph graph = flow::load_model(to_model(arguments.model));
   const std::vector<prune::LayerReport> layers = prune::prune(graph, options);
   output.write(onnx::export_bytes(graph), console);

@@ -124,7 +124,28 @@ struct QuantizeArguments {
   std::string output;
 };
 
+/// `compress --data`: pruning and quantization with training, under a budget.
+struct ShrinkArguments {
+  std::string data;  ///< Empty: no training.
+  std::string root;
+  double budget = 0.5;
+  PruneArguments pruning;  ///< Of its fields only those of structure and `keep`.
+  double goal = 0, step = 0.7;
+  int step_epochs = 2, more_epochs = 6, settle_epochs = 10, book_epochs = 3;
+  int conv_bits = 8, fc_bits = 4;
+  std::vector<double> rates;  ///< Empty: those of shrink::Options.
+  std::int64_t scan_pictures = 2000, batch = 128;
+  double rate = 0.02, weight_decay = 1e-4;
+  bool no_distillation = false;
+  std::optional<bool> flip;  ///< Absent: as suits the data.
+  std::optional<int> shift;
+  std::string device = "auto", precision = "auto";
+  InputArguments normalization;
+  std::string work, html;
+};
+
 struct CompressArguments {
+  ShrinkArguments shrink;
   ModelArguments model;
   std::string output;
   std::string mode = "max";

@@ -361,8 +361,10 @@ Invocation parse(int argc, const char* const* argv, const Training* training) {
   result.global = arguments->global;
   const std::string name = chosen(root).get_name();
   const std::string line = joined(argc, argv);
-  if (name == "train" && training == nullptr) hand_over(argc, argv);
-  result.execute = [arguments, name, line, training](Console& console) {
+  const bool trains =
+      name == "train" || (name == "compress" && !arguments->compress.shrink.data.empty());
+  if (trains && training == nullptr) hand_over(argc, argv);
+  result.execute = [arguments, name, line, training, trains](Console& console) {
     if (name == "run") run_command(arguments->run, line, console);
     if (name == "inspect") inspect_command(arguments->inspect, console);
     if (name == "list") list_command(arguments->list, console);
@@ -371,7 +373,11 @@ Invocation parse(int argc, const char* const* argv, const Training* training) {
     if (name == "disasm") disasm_command(arguments->disasm, console);
     if (name == "prune") prune_command(arguments->prune, console);
     if (name == "quantize") quantize_command(arguments->quantize, console);
-    if (name == "compress") compress_command(arguments->compress, console);
+    if (name == "compress" && trains) {
+      training->compress(arguments->compress, arguments->global.threads, console);
+    } else if (name == "compress") {
+      compress_command(arguments->compress, console);
+    }
     if (name == "decompress") decompress_command(arguments->decompress, console);
     if (name == "eval") eval_command(arguments->eval, console);
     if (name == "train") {

@@ -4,36 +4,21 @@ namespace syncopate::cli {
 
 using CLI::App;
 
-void add_prune(App& root, PruneArguments& prune) {
-  App& app = *root.add_subcommand("prune", "Remove weights in one shot, without training");
-  add_model(app, prune.model);
+namespace {
+
+/// What is removed together.
+void add_structure(App& app, PruneArguments& prune) {
   const auto words = [&](const char* name, std::string& into, const char* text,
                          std::vector<std::string> allowed) {
     return app.add_option(name, into, text)
         ->type_name("HOW")
         ->check(CLI::IsMember(std::move(allowed)).description(""));
   };
-  app.add_option("-o,--output", prune.output, "Pruned network")->required()->type_name("FILE.onnx");
-  app.add_option("-d,--density", prune.density, "Fraction of weights kept in each layer [0.2]")
-      ->type_name("D");
   app.add_option("--method", prune.method,
                  "coarse (windows), magnitude (single weights), balanced (as many in every kernel) "
                  "or N:M (N of every M inputs, e.g. 2:4) [coarse]")
       ->type_name("HOW");
-  app.add_option("--layer", prune.layer_density, "Another density for one layer")
-      ->type_name("NODE=D");
   app.add_option("--keep", prune.keep, "Leave a layer dense")->type_name("NODE");
-  app.add_flag("--global", prune.global,
-               "One threshold over all layers: --density is that of the whole network")
-      ->group("Whole network");
-  words("--scale", prune.scale,
-        "What that threshold compares: scores as they are (none), or over the root mean square of "
-        "the layer's weights (layer) [none]",
-        {"none", "layer"})
-      ->group("Whole network");
-  app.add_option("--least-density", prune.least_density, "What every layer keeps at least [0]")
-      ->type_name("D")
-      ->group("Whole network");
   words("--criterion", prune.criterion,
         "How a window is judged: average, max or geometric [average]",
         {"average", "max", "geometric"})
@@ -59,6 +44,96 @@ void add_prune(App& root, PruneArguments& prune) {
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30).description(""))
       ->group("Structure");
+}
+
+/// Training of `compress --data`.
+void add_shrink(App& app, ShrinkArguments& shrink) {
+  auto* data = app.add_option("--data", shrink.data,
+                              "Prune and quantize with training on this data set, under --budget")
+                   ->type_name("NAME|FOLDER")
+                   ->group("Training");
+  const auto option = [&](const char* name, auto& into, const char* text, const char* type,
+                          const char* group = "Training") {
+    return app.add_option(name, into, text)->type_name(type)->group(group)->needs(data);
+  };
+  option("--data-root", shrink.root, "Folder of data sets [$SYNCOPATE_DATA]", "DIR");
+  option("--budget", shrink.budget, "Points of top-1 that may be lost in all [0.5]", "P")
+      ->check(CLI::Range(0.0, 100.0).description(""));
+  option("--density", shrink.goal,
+         "Prune to this density, whatever it costs [as the budget allows]", "D")
+      ->check(CLI::Range(0.0, 1.0).description(""));
+  option("--step", shrink.step, "Density after a step over that before it [0.7]", "X")
+      ->check(CLI::Range(0.01, 0.99).description(""));
+  option("--step-epochs", shrink.step_epochs, "Tuning after a step [2]", "N");
+  option("--more-epochs", shrink.more_epochs, "Tuning again where that was too little [6]", "N");
+  option("--settle-epochs", shrink.settle_epochs, "Tuning after the last step [10]", "N");
+  option("--book-epochs", shrink.book_epochs, "Retraining of codebooks [3]", "N");
+  option("--conv-bits", shrink.conv_bits, "Most bits of an index in convolutions [8]", "N")
+      ->check(CLI::Range(1, 12).description(""));
+  option("--fc-bits", shrink.fc_bits, "Most bits of an index in matrices [4]", "N")
+      ->check(CLI::Range(1, 12).description(""));
+  option("--rates", shrink.rates, "Rates of codebooks, tried in turn [0.2,0.1,0.05,0.025,0.0125]",
+         "X,Y...")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber.description(""));
+  option("--scan-pictures", shrink.scan_pictures,
+         "Training pictures that scans look at; 0: all [2000]", "N");
+  option("--batch", shrink.batch, "Pictures of a training step [128]", "N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20).description(""));
+  option("--learning-rate", shrink.rate, "First learning rate of tuning [0.02]", "X")
+      ->check(CLI::PositiveNumber.description(""));
+  option("--weight-decay", shrink.weight_decay, "Weight decay [0.0001]", "X")
+      ->check(CLI::NonNegativeNumber.description(""));
+  app.add_flag("--no-distillation", shrink.no_distillation,
+               "Learn from labels alone, not from the dense network's answers too")
+      ->group("Training")
+      ->needs(data);
+  option("--flip", shrink.flip, "Show pictures in the mirror, too [as suits the data]", "yes|no");
+  option("--shift", shrink.shift, "Shift pictures by up to N pixels [as suits the data]", "N")
+      ->check(CLI::Range(0, 64).description(""));
+  option("--device", shrink.device, "auto, cpu or cuda [auto]", "D")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}).description(""));
+  option("--precision", shrink.precision,
+         "f32 or bf16; auto: bf16 where the processor multiplies it [auto]", "P")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}).description(""));
+  option("--work", shrink.work, "Folder that keeps what is done, to go on from [OUTPUT.work]",
+         "DIR");
+  option("--report", shrink.html, "Write a page with tables and plots", "FILE.html");
+  const std::size_t before = app.get_options().size();
+  add_structure(app, shrink.pruning);
+  add_normalization(app, shrink.normalization);
+  const std::vector<CLI::Option*> all = app.get_options();
+  for (std::size_t i = before; i < all.size(); ++i) all[i]->needs(data);
+}
+
+}  // namespace
+
+void add_prune(App& root, PruneArguments& prune) {
+  App& app = *root.add_subcommand("prune", "Remove weights in one shot, without training");
+  add_model(app, prune.model);
+  const auto words = [&](const char* name, std::string& into, const char* text,
+                         std::vector<std::string> allowed) {
+    return app.add_option(name, into, text)
+        ->type_name("HOW")
+        ->check(CLI::IsMember(std::move(allowed)).description(""));
+  };
+  app.add_option("-o,--output", prune.output, "Pruned network")->required()->type_name("FILE.onnx");
+  app.add_option("-d,--density", prune.density, "Fraction of weights kept in each layer [0.2]")
+      ->type_name("D");
+  app.add_option("--layer", prune.layer_density, "Another density for one layer")
+      ->type_name("NODE=D");
+  app.add_flag("--global", prune.global,
+               "One threshold over all layers: --density is that of the whole network")
+      ->group("Whole network");
+  words("--scale", prune.scale,
+        "What that threshold compares: scores as they are (none), or over the root mean square of "
+        "the layer's weights (layer) [none]",
+        {"none", "layer"})
+      ->group("Whole network");
+  app.add_option("--least-density", prune.least_density, "What every layer keeps at least [0]")
+      ->type_name("D")
+      ->group("Whole network");
+  add_structure(app, prune);
   app.footer(
       "Examples:\n  syncopate prune net.onnx -o sparse.onnx --density 0.3\n"
       "  syncopate prune net.onnx -o sparse.onnx -d 0.1 --method magnitude --global --keep conv1\n"
@@ -120,13 +195,17 @@ void add_compress(App& root, CompressArguments& compress) {
       ->type_name("N")
       ->check(CLI::Range(10, 32).description(""));
   app.add_option("--json", compress.json, "Write the sizes as JSON")->type_name("FILE");
+  add_shrink(app, compress.shrink);
   app.footer(
       "Without --bits and --codebook nothing is lost: integers and few distinct values, as pruning "
       "and\nquantization leave them, are found by themselves. Wherever a command takes a network, "
       "it takes a .sync file.\n"
       "Examples:\n  syncopate compress net.onnx -o net.sync --codebook 4\n"
       "  syncopate compress net.onnx --bits 8 --mode fast\n"
-      "  syncopate compress net.onnx -o net.sync --codebook 8 --tolerance 0.001 --layer fc6=4");
+      "  syncopate compress net.onnx -o net.sync --codebook 8 --tolerance 0.001 --layer fc6=4\n"
+      "  syncopate compress net.onnx -o net.sync --data cifar10 --budget 0.5 --report net.html\n"
+      "With --data the network is pruned step by step with training in between, its codebooks are "
+      "retrained, and\nwhat holds the budget is written; interrupted, the same command goes on.");
 }
 
 void add_decompress(App& root, DecompressArguments& decompress) {

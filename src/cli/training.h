@@ -9,6 +9,8 @@ namespace syncopate::cli {
 /// `threads` 0: all.
 struct Training {
   void (*train)(const TrainArguments& arguments, int threads, Console& console);
+  /// `compress` with a data set.
+  void (*compress)(const CompressArguments& arguments, int threads, Console& console);
 };
 
 /// Ends this program and starts `syncopate-train`, which stands beside it, with the same command

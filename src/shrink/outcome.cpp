@@ -38,7 +38,7 @@ report::ResultTable stage_table(const Result& result) {
 report::ResultTable way_table(const Result& result) {
   report::ResultTable table;
   table.title = "On the way";
-  table.columns = {"network", "density", "bytes, coded", "epochs", "top-1", "change", "budget"};
+  table.columns = {"network", "density", "bytes", "epochs", "top-1", "change", "budget"};
   for (const Point& point : result.points) {
     table.rows.push_back({words(point.name), number(100 * point.density, 2, " %"),
                           bytes_cell(point.bytes), number(point.epochs, 0),
@@ -73,7 +73,7 @@ report::Plot size_plot(const Result& result, const Options& options) {
   });
   report::Plot plot;
   plot.title = "Accuracy against size";
-  plot.x_label = "bytes of the coded file";
+  plot.x_label = "bytes: float32 with an index, then coded files with codebooks";
   plot.y_label = "top-1, %";
   report::Series within{"within the budget", {}}, beyond{"beyond it", {}};
   double least = result.dense_accuracy - options.budget;

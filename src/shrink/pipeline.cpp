@@ -87,6 +87,13 @@ codec::Bytes container_of(const ir::Graph& graph, const codec::CompressOptions& 
   return bytes;
 }
 
+/// All tensors at a stage, and float32 for what stays in the structure.
+std::int64_t total(const codec::CompressReport& sizes, std::int64_t codec::StageSizes::* stage) {
+  std::int64_t bytes = 4 * sizes.small_elements;
+  for (const codec::StageSizes& tensor : sizes.tensors) bytes += tensor.*stage;
+  return bytes;
+}
+
 /// The entries that tuning moved, rounded to what the file keeps, read off the weights.
 void update_books(const ir::Graph& graph, std::map<std::string, codec::Codebooks>& books,
                   int bits) {
@@ -137,12 +144,15 @@ class Pipeline {
   bool within(const State& state) const {
     return state.accuracy >= dense_.accuracy - options_.budget - 1e-9;
   }
+  /// Books a network whose values are still float32.
   void measured(std::string name, const State& state, int epochs) {
     codec::CompressReport report;
     Point point{
         std::move(name), densities_of(state.graph, options_.pruning).all, 0, state.accuracy, epochs,
         within(state)};
-    point.bytes = static_cast<std::int64_t>(container_of(state.graph, {}, report).size());
+    codec::CompressReport sizes;
+    container_of(state.graph, {.mode = codec::Mode::fast}, sizes);
+    point.bytes = total(sizes, &codec::StageSizes::pruned);
     if (watch_.measured) watch_.measured(point);
     result_.points.push_back(std::move(point));
   }
@@ -212,11 +222,11 @@ class Pipeline {
   /// The coarsest codebooks within the budget; none when there are none, unless `insist`.
   std::optional<State> quantize(const State& pruned, std::size_t step, bool insist) {
     for (const double rate : options_.rates) {
-      ir::Graph graph = pruned.graph;
+      const std::string name = fmt::format("books-{}-{}", step, rate);
+      ir::Graph graph = made_up_for(pruned, rate, name);
       Constraints constraints;
       constraints.books = cluster_layers(graph, rate);
       constraints.masks = masks_of(graph, options_.pruning);
-      const std::string name = fmt::format("books-{}-{}", step, rate);
       State tuned_state =
           tuned(name, std::move(graph), constraints, options_.book_epochs, kBookRate);
       update_books(tuned_state.graph, constraints.books, options_.other_bits);
@@ -243,6 +253,20 @@ class Pipeline {
     return std::nullopt;
   }
 
+  /// A rate makes small weights zero; here the others are tuned to make up for these, before they
+  /// are clustered.
+  ir::Graph made_up_for(const State& pruned, double rate, const std::string& name) {
+    ir::Graph clustered = pruned.graph;
+    cluster_layers(clustered, rate);
+    const prune::Masks masks = masks_of(clustered, options_.pruning);
+    if (masks == masks_of(pruned.graph, options_.pruning)) return pruned.graph;
+    ir::Graph graph = pruned.graph;
+    prune::apply(graph, masks);
+    State state = tuned(name + "-zeros", std::move(graph), {masks, {}}, options_.more_epochs, 1);
+    measured(fmt::format("zeros of rate {}", rate), state, options_.more_epochs);
+    return std::move(state.graph);
+  }
+
   /// Clusters every layer in place.
   std::map<std::string, codec::Codebooks> cluster_layers(ir::Graph& graph, double rate) const {
     std::map<std::string, codec::Codebooks> books;
@@ -267,19 +291,16 @@ class Pipeline {
 
   void add_stages(const State& pruned, const State& stored) {
     codec::CompressReport sizes;
-    const auto total = [&](auto member) {
-      std::int64_t bytes = 4 * sizes.small_elements;
-      for (const codec::StageSizes& tensor : sizes.tensors) bytes += tensor.*member;
-      return bytes;
-    };
     container_of(pruned.graph, {.mode = codec::Mode::fast}, sizes);
-    result_.stages = {{"dense, float32", total(&codec::StageSizes::dense), dense_.accuracy},
-                      {"pruned, with index", total(&codec::StageSizes::pruned), pruned.accuracy}};
+    result_.stages = {
+        {"dense, float32", total(sizes, &codec::StageSizes::dense), dense_.accuracy},
+        {"pruned, with index", total(sizes, &codec::StageSizes::pruned), pruned.accuracy}};
     codec::Bytes huffman = coded(stored.graph, books_, codec::Mode::huffman, sizes);
     const std::int64_t halves =
         (32 - options_.other_bits) * sizes.small_elements / 8;  // of biases and the like
-    result_.stages.push_back(
-        {"codebooks, with index", total(&codec::StageSizes::quantized) - halves, stored.accuracy});
+    result_.stages.push_back({"codebooks, with index",
+                              total(sizes, &codec::StageSizes::quantized) - halves,
+                              stored.accuracy});
     result_.stages.push_back(
         {"Huffman", static_cast<std::int64_t>(huffman.size()), stored.accuracy});
     result_.stages.push_back(

@@ -42,7 +42,7 @@ struct Options {
 struct Point {
   std::string name;        ///< E.g. "pruned to 35.0 %".
   double density = 1;      ///< Of the weights of prunable layers.
-  std::int64_t bytes = 0;  ///< Coded by codec::Mode::max.
+  std::int64_t bytes = 0;  ///< Float32 with the best index; with codebooks, of the coded file.
   double accuracy = 0;     ///< Top-1, percent.
   int epochs = 0;          ///< Tuned for, since the point before.
   bool within = true;      ///< The budget holds.

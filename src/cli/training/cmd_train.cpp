@@ -40,27 +40,6 @@ ir::Graph load_network(const TrainArguments& arguments, bool from_zoo) {
   return graph;
 }
 
-bool multiplies_bf16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16") != 0;
-#else
-  return false;
-#endif
-}
-
-train::Platform to_platform(const TrainArguments& arguments, int threads) {
-  train::Platform platform;
-  platform.threads = threads;
-  platform.device = arguments.device == "cpu"    ? train::Device::cpu
-                    : arguments.device == "cuda" ? train::Device::cuda
-                                                 : train::Device::automatic;
-  const bool cuda = platform.device != train::Device::cpu && train::cuda_available();
-  const bool narrow = arguments.precision == "bf16" ||
-                      (arguments.precision == "auto" && (cuda || multiplies_bf16()));
-  platform.precision = narrow ? train::Precision::bf16 : train::Precision::f32;
-  return platform;
-}
-
 /// Masks that keep the zeros of all weights there are.
 train::Constraints keep_zeros(const ir::Graph& graph) {
   train::Constraints constraints;
@@ -183,7 +162,7 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
   if (arguments.restart) std::filesystem::remove(options.checkpoints.path);
 
   train::Session session(graph, train_set, test_set, normalization,
-                         to_platform(arguments, threads));
+                         to_platform(arguments.device, arguments.precision, threads));
   const std::string header = fmt::format(
       "{} on {}: {} pictures to train on, {} to test on; {}\n{}\npixels: {} (--normalize {})\n",
       graph.name, recipe.data, train_set.count(), test_set.count(), session.platform(),

@@ -31,10 +31,12 @@ void set_network(Recipe& recipe, const std::string& network) {
   }
 }
 
-train::Augmentation augmentation_for(const std::string& data) {
-  if (data == "mnist") return {false, 2, 0};  // digits have no mirror image
-  if (data == "fashion-mnist") return {true, 2, 0};
-  return {true, 4, 0};
+bool multiplies_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
 }
 
 train::Schedule schedule_from(const std::string& word) {
@@ -48,6 +50,24 @@ void replace(T& target, const std::optional<U>& wanted) {
 }
 
 }  // namespace
+
+train::Augmentation augmentation_for(const std::string& data) {
+  if (data == "mnist") return {false, 2, 0};  // digits have no mirror image
+  if (data == "fashion-mnist") return {true, 2, 0};
+  return {true, 4, 0};
+}
+
+train::Platform to_platform(const std::string& device, const std::string& precision, int threads) {
+  train::Platform platform;
+  platform.threads = threads;
+  platform.device = device == "cpu"    ? train::Device::cpu
+                    : device == "cuda" ? train::Device::cuda
+                                       : train::Device::automatic;
+  const bool cuda = platform.device != train::Device::cpu && train::cuda_available();
+  const bool narrow = precision == "bf16" || (precision == "auto" && (cuda || multiplies_bf16()));
+  platform.precision = narrow ? train::Precision::bf16 : train::Precision::f32;
+  return platform;
+}
 
 Recipe recipe_for(const TrainArguments& arguments, bool from_scratch) {
   Recipe recipe;

@@ -17,6 +17,12 @@ struct Recipe {
 /// fine-tuning. Augmentation follows from the data set, named or a folder.
 Recipe recipe_for(const TrainArguments& arguments, bool from_scratch);
 
+/// What suits a data set by name, or a folder of pictures.
+train::Augmentation augmentation_for(const std::string& data);
+
+/// `device`: auto, cpu or cuda. `precision`: f32, bf16, or auto, which is bf16 where it is fast.
+train::Platform to_platform(const std::string& device, const std::string& precision, int threads);
+
 /// One line: "60 epochs of 128 pictures, rate 0.1 ...".
 std::string to_text(const train::Options& options);
 

@@ -1,0 +1,37 @@
+"""Writes experiments/compression/results.md from what run.sh left in its work folder."""
+import json
+import pathlib
+import sys
+
+WANTED = {"lenet5": 120, "lenet-300-100": 60, "vgg16-cifar": 150, "resnet20": 25, "resnet56": 30}
+
+
+def rows(table):
+    yield "| " + " | ".join(table["columns"]) + " |"
+    yield "|" + "---|" * len(table["columns"])
+    for row in table["rows"]:
+        cells = [cell if isinstance(cell, str) else f"{cell:,.0f}" if cell == int(cell) else f"{cell:.2f}" for cell in row]
+        yield "| " + " | ".join(cells) + " |"
+
+
+def main():
+    work = pathlib.Path(sys.argv[1])
+    lines = ["# Compression without loss of accuracy", "", (work / "machine.txt").read_text().strip(),
+             "A budget of 0.2 points of top-1; bytes of the whole file over float32 bytes of all parameters."]
+    for network in sys.argv[2:]:
+        outcome = json.loads((work / f"{network}.json").read_text())
+        lines += ["", f"## {network}", ""]
+        log = work / f"{network}.train.json"
+        if log.exists():
+            trained = json.loads(log.read_text())
+            lines += [f"Dense: {100 * trained['test_accuracy']:.2f} % after {len(trained['epochs'])} epochs "
+                      f"({trained['recipe']}; {trained['platform']}).", ""]
+        stages, way = outcome["tables"][0], outcome["tables"][1]
+        ratio = stages["rows"][-1][2]
+        lines += [f"{ratio:.1f}x, wanted {WANTED[network]}x. {' '.join(outcome['notes'])}", ""]
+        lines += rows(stages)
+        lines += [""] + list(rows(way))
+    pathlib.Path(__file__).with_name("results.md").write_text("\n".join(lines) + "\n")
+
+
+main()

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cli/arguments.h"
+#include "cli/interrupt.h"
+#include "cli/outputs.h"
+#include "cli/training/coach.h"
+#include "cli/training/commands.h"
+#include "cli/training/recipe.h"
+#include "flow/evaluate.h"
+#include "shrink/outcome.h"
+#include "shrink/pipeline.h"
+
+namespace syncopate::cli {
+namespace {
+
+CoachOptions to_coach(const ShrinkArguments& arguments, const data::DataSet& set, int threads) {
+  CoachOptions options;
+  options.platform = to_platform(arguments.device, arguments.precision, threads);
+  options.tuning.batch = std::min(arguments.batch, set.count());
+  options.tuning.rate = arguments.rate;
+  options.tuning.weight_decay = arguments.weight_decay;
+  options.tuning.seed = 1;
+  train::Augmentation& augmentation = options.tuning.augmentation;
+  augmentation = augmentation_for(arguments.data);
+  augmentation.flip = arguments.flip.value_or(augmentation.flip);
+  augmentation.crop_pad = arguments.shift.value_or(augmentation.crop_pad);
+  options.scan_pictures = arguments.scan_pictures;
+  options.distill = !arguments.no_distillation;
+  return options;
+}
+
+shrink::Options to_options(const CompressArguments& arguments, const train::Options& tuning) {
+  const ShrinkArguments& from = arguments.shrink;
+  shrink::Options options;
+  options.budget = from.budget;
+  options.pruning = to_pruning(from.pruning);
+  options.density = from.goal;
+  options.step = from.step;
+  options.step_epochs = from.step_epochs;
+  options.more_epochs = from.more_epochs;
+  options.settle_epochs = from.settle_epochs;
+  options.book_epochs = from.book_epochs;
+  options.conv_bits = from.conv_bits;
+  options.fc_bits = from.fc_bits;
+  options.rows_per_book = arguments.rows;
+  if (!from.rates.empty()) options.rates = from.rates;
+  if (arguments.other_bits > 0) options.other_bits = arguments.other_bits;
+  options.folder = !from.work.empty()         ? from.work
+                   : arguments.output.empty() ? arguments.model.model + ".work"
+                                              : arguments.output + ".work";
+  options.identity = fmt::format(
+      "data {}, window {} {}, {}, keep {}, learning rate {}, decay {}, batch {}, flip {} shift {}, "
+      "{}, {}, scan {}, limit {}",
+      from.data, from.pruning.block, from.pruning.fc_block, from.pruning.criterion,
+      fmt::join(from.pruning.keep, " "), from.rate, from.weight_decay, from.batch,
+      tuning.augmentation.flip, tuning.augmentation.crop_pad, from.precision,
+      from.no_distillation ? "labels" : "distilled", from.scan_pictures, from.normalization.limit);
+  return options;
+}
+
+std::string line_of(const shrink::Point& point, double dense) {
+  return fmt::format("{:<28} {:6.2f} % of weights {:>10} bytes   top-1 {:6.2f} % ({:+.2f}){}",
+                     point.name, 100 * point.density, point.bytes, point.accuracy,
+                     point.accuracy - dense, point.within ? "" : "   over the budget");
+}
+
+}  // namespace
+
+void shrink_command(const CompressArguments& arguments, int threads, Console& console) {
+  const ShrinkArguments& from = arguments.shrink;
+  const Output output("--output", arguments.output);
+  const Output json("--json", arguments.json);
+  const Output html("--report", from.html);
+  const ir::Graph graph = flow::load_model(to_model(arguments.model));
+  const auto load = [&](data::Split split) {
+    const std::int64_t limit = split == data::Split::train ? from.normalization.limit : 0;
+    return data::load_data(from.data, from.root, split, flow::picture_shape(graph), limit);
+  };
+  const data::DataSet train = load(data::Split::train), test = load(data::Split::test);
+  const data::Normalization normalization =
+      flow::normalization(to_input(from.normalization), test.channels);
+
+  const CoachOptions coaching = to_coach(from, train, threads);
+  const shrink::Options options = to_options(arguments, coaching.tuning);
+  ProgressBar bar(console.progress_visible());
+  std::string phase = "tune";
+  TrainingCoach coach(
+      graph, train, test, normalization, coaching, [&](const train::Progress& progress) {
+        bar.update(phase,
+                   fmt::format("epoch {} of {}, loss {:.3f}, {:.0f} pictures/s", progress.epoch,
+                               progress.epochs, progress.loss, progress.pictures_per_second),
+                   (progress.epoch - 1) * progress.batches + progress.batch,
+                   progress.epochs * progress.batches);
+        return !interrupt_requested();
+      });
+  double dense = -1;
+  shrink::Watch watch;
+  watch.progress = [&](const std::string& now, const std::string& detail, std::int64_t done,
+                       std::int64_t all) {
+    phase = now;
+    bar.update(now, detail, done, all);
+  };
+  watch.measured = [&](const shrink::Point& point) {
+    if (dense < 0) dense = point.accuracy;
+    bar.clear();
+    console.message(line_of(point, dense));
+  };
+  const shrink::Result result = shrink::compress(graph, options, coach, watch);
+  bar.clear();
+  const report::Outcome outcome = shrink::to_outcome(result, options);
+  if (output.wanted()) {
+    output.write({reinterpret_cast<const char*>(result.file.data()), result.file.size()}, console);
+  }
+  if (json.wanted()) json.write(report::to_json(outcome), console);
+  if (html.wanted()) html.write(report::to_html(outcome), console);
+  if (!output.is_stdout() && !json.is_stdout() && !html.is_stdout()) {
+    console.print(report::to_text(outcome, console.style()));
+  }
+}
+
+}  // namespace syncopate::cli

@@ -1,0 +1,74 @@
+#include "cli/training/coach.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "cli/interrupt.h"
+
+namespace syncopate::cli {
+namespace {
+
+/// `count` pictures of a set, evenly spread; all when there are no more.
+data::DataSet spread(const data::DataSet& set, std::int64_t count) {
+  if (count <= 0 || count >= set.count()) return set;
+  data::DataSet part = set;
+  part.pixels.clear();
+  part.labels.clear();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t from = i * set.count() / count;
+    const auto begin = set.pixels.begin() + from * set.picture_size();
+    part.pixels.insert(part.pixels.end(), begin, begin + set.picture_size());
+    part.labels.push_back(set.labels[static_cast<std::size_t>(from)]);
+  }
+  return part;
+}
+
+data::DataSet no_pictures(const data::DataSet& like) {
+  data::DataSet none = like;
+  none.pixels.clear();
+  none.labels.clear();
+  return none;
+}
+
+}  // namespace
+
+TrainingCoach::TrainingCoach(const ir::Graph& dense, const data::DataSet& train,
+                             const data::DataSet& test, const data::Normalization& normalization,
+                             const CoachOptions& options, train::Callback progress)
+    : dense_(dense),
+      test_(test),
+      normalization_(normalization),
+      options_(options),
+      progress_(std::move(progress)),
+      session_(dense, train, test, normalization, options.platform),
+      scan_(dense, no_pictures(train), spread(train, options.scan_pictures), normalization,
+            options.platform) {}
+
+double TrainingCoach::accuracy(const ir::Graph& graph, shrink::Pictures pictures) {
+  check_interrupt();
+  if (pictures == shrink::Pictures::scan) {
+    scan_.set_weights(graph);
+    return 100 * scan_.score().accuracy;
+  }
+  // What comes out of a container has its normalizations merged: another structure.
+  train::Session session(graph, no_pictures(test_), test_, normalization_, options_.platform);
+  return 100 * session.score(train::Pictures::test, 0, train::Precision::f32).accuracy;
+}
+
+void TrainingCoach::tune(ir::Graph& graph, const shrink::Constraints& constraints, int epochs,
+                         double rate, const std::string& checkpoint) {
+  session_.set_weights(graph);
+  train::Options options = options_.tuning;
+  options.epochs = epochs;
+  options.rate *= rate;
+  options.checkpoints.path = checkpoint;
+  options.distillation.teacher = options_.distill ? &dense_ : nullptr;
+  const train::Outcome outcome =
+      session_.train(options, {constraints.masks, constraints.books}, progress_);
+  if (!outcome.complete) throw Interrupted();
+  graph = session_.graph();
+  std::error_code ignored;  // A checkpoint that stays is only in the way of nobody.
+  std::filesystem::remove(checkpoint, ignored);
+}
+
+}  // namespace syncopate::cli
