@@ -48,7 +48,7 @@ TEST(Shapes, SplitsShareNoPictureAndClassesAreBalanced) {
 }
 
 TEST(Shapes, ALimitIsABeginning) {
-  const DataSet whole = shapes(Split::train, 0), few = shapes(Split::train, 25);
+  const DataSet whole = shapes(Split::test, 0), few = shapes(Split::test, 25);
   EXPECT_EQ(few.count(), 25);
   EXPECT_TRUE(std::equal(few.pixels.begin(), few.pixels.end(), whole.pixels.begin()));
 }
