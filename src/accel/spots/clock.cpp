@@ -95,9 +95,9 @@ void Datapath::work(Piece& piece) {
     for (std::int64_t o = out0(piece); o < out1(piece); ++o) {
       const std::int64_t weight =
           weights_[static_cast<std::size_t>(o * positions_ + piece.position)];
-      if (neuron == 0 || weight == 0) continue;  // Gated.
+      if (neuron == 0) continue;  // Gated.
       sums_[static_cast<std::size_t>(p * outs_ + o)] += neuron * weight;
-      ++stats_.pairs_effectual;
+      stats_.pairs_effectual += weight != 0;
       tally(stats_, Act::multiply, 1);
       tally(stats_, Act::add, 1);
     }

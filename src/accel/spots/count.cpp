@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <bit>
 #include <vector>
 
 #include "accel/spots/engine.h"
 #include "array/bit_counter.h"
 #include "array/masks.h"
+#include "sim/bits.h"
 
 namespace syncopate::accel::spots {
 namespace {
@@ -17,17 +17,15 @@ using array::tally;
 struct Rows {
   std::vector<std::uint64_t> any;  ///< [group of pixels][word]
   sim::BitCounter counts;
+  std::int64_t nonzero = 0;  ///< Of all windows.
 };
 
 /// Positions of a step that are not left out.
 std::int64_t kept(const std::uint64_t* weights, const std::uint64_t* neurons, std::int64_t words,
                   Skip skip) {
-  std::int64_t found = 0;
-  for (std::int64_t w = 0; w < words; ++w) {
-    found +=
-        std::popcount(skip == Skip::either ? weights[w] & neurons[w] : weights[w] | neurons[w]);
-  }
-  return found;
+  const std::int64_t common = sim::count_common(weights, neurons, words);
+  if (skip == Skip::either) return common;
+  return sim::count_bits(weights, words) + sim::count_bits(neurons, words) - common;
 }
 
 class Counter : public array::ConvCounter {
@@ -38,13 +36,7 @@ class Counter : public array::ConvCounter {
         pieces_(config.pieces(data.loops().outs)),
         height_(config.height(data.loops().outs)),
         masks_(data, layer.tiling, height_),
-        words_(masks_.words()),
-        any_(static_cast<std::size_t>(masks_.entries() * words_)) {
-    for (std::int64_t e = 0; e < masks_.entries(); ++e) {
-      masks_.any_lane(e, std::span(any_).subspan(static_cast<std::size_t>(e * words_),
-                                                 static_cast<std::size_t>(words_)));
-    }
-  }
+        words_(masks_.words()) {}
 
   void count(const map::TileBox& box, const array::PixelMasks& neurons,
              sim::Stats& stats) const override;
@@ -55,9 +47,8 @@ class Counter : public array::ConvCounter {
 
   const Config& config_;
   std::int64_t kernel_, pieces_, height_;
-  array::LaneMasks masks_;
+  array::SharedMasks masks_;  ///< Where any filter of a piece has a weight.
   std::int64_t words_;
-  std::vector<std::uint64_t> any_;  ///< [entry][word]: where any filter has a weight.
 };
 
 void Counter::load(const array::PixelMasks& neurons, Rows& rows) const {
@@ -69,6 +60,7 @@ void Counter::load(const array::PixelMasks& neurons, Rows& rows) const {
   }
   rows.counts.reset(words_);
   rows.counts.add(neurons.rows(), neurons.pixels());
+  rows.nonzero = sim::count_bits(neurons.rows(), neurons.pixels() * words_);
 }
 
 /// A step of so many positions on so many PEs of a piece.
@@ -85,10 +77,9 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
   const Rows& rows = neurons.derived<Rows>([&](Rows& made) { load(neurons, made); });
   const std::int64_t pixels = box.pixels(), positions = (box.in1 - box.in0) * kernel_;
   std::vector<std::int64_t> busy(static_cast<std::size_t>(pieces_), 0);
-  std::int64_t steps = 0, effectual = 0, all = 0;
+  std::int64_t steps = 0, multiplied = 0, all = 0;
   for (std::int64_t out = box.out0; out < box.out1; out += height_) {
-    const std::int64_t entry = masks_.entry(box.group, out, box.in0);
-    const std::uint64_t* weights = any_.data() + entry * words_;
+    const std::uint64_t* weights = masks_.mask(masks_.entry(box.group, out, box.in0));
     const std::int64_t filters = std::min(height_, box.out1 - out);
     for (std::int64_t first = 0; first < pixels; first += config_.columns, ++steps) {
       const std::uint64_t* any = rows.any.data() + first / config_.columns * words_;
@@ -99,7 +90,11 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
       all += found;
       tally(stats, kArrange, found * side);
     }
-    effectual += array::dot(rows.counts.all(), masks_.lane_counts(entry), words_);
+    // A neuron that is not zero meets the group's filters, if its position is not left out.
+    const std::span<const std::uint64_t> positions_kept(weights, static_cast<std::size_t>(words_));
+    multiplied += filters * (config_.skip == Skip::either
+                                 ? array::dot(rows.counts.all(), positions_kept, words_)
+                                 : rows.nonzero);
   }
   const std::int64_t cycles = *std::max_element(busy.begin(), busy.end());
   stats.cycles += cycles;
@@ -107,8 +102,8 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
     stats[piece < steps ? sim::Cause::imbalance : sim::Cause::underfill] +=
         (cycles - busy[static_cast<std::size_t>(piece)]) * height_ * config_.columns;
   }
-  tally(stats, Act::multiply, effectual);
-  tally(stats, Act::add, effectual);
+  tally(stats, Act::multiply, multiplied);
+  tally(stats, Act::add, multiplied);
   tally(stats, Act::neuron_read, all);
   tally(stats, Act::synapse_read, all);
   tally(stats, Act::index_read, steps * 2 * ceil_div(positions, 64));

@@ -1,7 +1,6 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
-#include <bit>
 #include <vector>
 
 #include "accel/swallow/engine.h"
@@ -25,12 +24,6 @@ struct Cut {
   std::int64_t before(std::int64_t b) const { return b * block_units(kernel, block); }
   std::int64_t units() const { return before(blocks() - 1) + units_of(blocks() - 1); }
 };
-
-std::int64_t count(const std::uint32_t* units, std::int64_t number) {
-  std::int64_t found = 0;
-  for (std::int64_t u = 0; u < number; ++u) found += std::popcount(units[u]);
-  return found;
-}
 
 /// One tile's windows: [kPixels pixels][block][unit][pixel], in a layer of one pixel [block][unit].
 struct Windows {
@@ -93,7 +86,7 @@ void Counter::arrange(const array::Segment& s, Kernels& kernels) const {
       for (std::int64_t o = out; o < end; ++o, to += cut.units_of(b)) {
         cut_block(rows_.rows(s.group, o, s.in0), cut.kernel, cut.ins, b * cut.block, cut.ins_of(b),
                   to);
-        kernels.reads += ceil_div(swallow::count(to, cut.units_of(b)), config_.columns);
+        kernels.reads += ceil_div(count_units(to, cut.units_of(b)), config_.columns);
       }
     }
   }
@@ -106,7 +99,7 @@ void Counter::load_pixel(const std::uint64_t* row, const Cut& cut, std::uint32_t
   units.resize(static_cast<std::size_t>(block_units(cut.kernel, cut.block)));
   for (std::int64_t b = 0; b < cut.blocks(); ++b) {
     cut_block(row, cut.kernel, cut.ins, b * cut.block, cut.ins_of(b), units.data());
-    windows.reads += ceil_div(swallow::count(units.data(), cut.units_of(b)), config_.rows);
+    windows.reads += ceil_div(count_units(units.data(), cut.units_of(b)), config_.rows);
     for (std::int64_t u = 0; u < cut.units_of(b); ++u, to += pitch) {
       *to = units[static_cast<std::size_t>(u)];
     }
@@ -170,15 +163,9 @@ std::int64_t Counter::count_blocks(const Windows& windows, const Cut& cut,
   most.assign(static_cast<std::size_t>(cut.blocks()), 0);
   std::int64_t pairs = 0;
   for (std::int64_t b = 0; b < cut.blocks(); ++b) {
-    const std::uint32_t* window = windows.units.data() + cut.before(b);
-    const std::uint32_t* kernel = kernels + number * cut.before(b);
-    const std::int64_t units = cut.units_of(b);
-    for (std::int64_t n = 0; n < number; ++n, kernel += units) {
-      std::int32_t found = 0;
-      for (std::int64_t u = 0; u < units; ++u) found += std::popcount(window[u] & kernel[u]);
-      most[static_cast<std::size_t>(b)] = std::max(most[static_cast<std::size_t>(b)], found);
-      pairs += found;
-    }
+    const KernelBlock block{kernels + number * cut.before(b), number, cut.units_of(b)};
+    pairs +=
+        match_one(windows.units.data() + cut.before(b), block, most[static_cast<std::size_t>(b)]);
   }
   book_waves(most, cut.blocks(), number, stats);
   return pairs;

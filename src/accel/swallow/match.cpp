@@ -34,6 +34,27 @@ SYNCOPATE_MULTIVERSION std::int64_t match_plain(const std::uint32_t* windows,
   return all;
 }
 
+SYNCOPATE_MULTIVERSION std::int64_t count_plain(const std::uint32_t* units, std::int64_t number) {
+  std::int64_t found = 0;
+  for (std::int64_t u = 0; u < number; ++u) found += std::popcount(units[u]);
+  return found;
+}
+
+SYNCOPATE_MULTIVERSION std::int64_t match_one_plain(const std::uint32_t* window,
+                                                    const KernelBlock& block, std::int32_t& most) {
+  std::int64_t all = 0;
+  std::int32_t slowest = 0;
+  const std::uint32_t* mask = block.units;
+  for (std::int64_t kernel = 0; kernel < block.kernels; ++kernel, mask += block.count) {
+    std::int32_t pairs = 0;
+    for (std::int64_t u = 0; u < block.count; ++u) pairs += std::popcount(window[u] & mask[u]);
+    slowest = std::max(slowest, pairs);
+    all += pairs;
+  }
+  most = slowest;
+  return all;
+}
+
 #if defined(__x86_64__)
 SYNCOPATE_TARGET_BEGIN("avx512f,avx512vpopcntdq")
 
@@ -86,6 +107,14 @@ std::int64_t match(const std::uint32_t* windows, const KernelBlock& block, std::
   }
 #endif
   return match_plain(windows, block, most);
+}
+
+std::int64_t match_one(const std::uint32_t* window, const KernelBlock& block, std::int32_t& most) {
+  return match_one_plain(window, block, most);
+}
+
+std::int64_t count_units(const std::uint32_t* units, std::int64_t number) {
+  return count_plain(units, number);
 }
 
 void cut_block(const std::uint64_t* row, std::int64_t kernel, std::int64_t all_ins,

@@ -19,6 +19,11 @@ struct KernelBlock {
 /// that a kernel has. Returns the pairs of all.
 std::int64_t match(const std::uint32_t* windows, const KernelBlock& block, std::int32_t* most);
 
+/// The same for one window, [unit]: returns the pairs of all kernels, sets the most that one has.
+std::int64_t match_one(const std::uint32_t* window, const KernelBlock& block, std::int32_t& most);
+/// Set bits of `number` units.
+std::int64_t count_units(const std::uint32_t* units, std::int64_t number);
+
 /// Copies the masks of a block of input maps [begin, begin + ins) out of a row in the order (kernel
 /// position, input), `all_ins` of each position: packed without gaps, and padded to whole units.
 void cut_block(const std::uint64_t* row, std::int64_t kernel, std::int64_t all_ins,
