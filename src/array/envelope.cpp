@@ -22,25 +22,27 @@ std::int64_t walk_nonzero(const NeuronMap& map, std::span<const std::int16_t> va
   return found;
 }
 
-/// Entries of a run-length code in a piece, from the beginning of every map.
+/// Entries of a run-length code in a piece. A run depends on what comes before it in the map, so
+/// the walk begins there; what follows the piece does not matter.
 std::int64_t walk_entries(const NeuronMap& map, std::int64_t run_bits,
                           std::span<const std::int16_t> values, const Piece& piece) {
   const std::int64_t longest = (std::int64_t{1} << run_bits) - 1;
+  const std::int64_t pitch = map.groups * map.channels;  // From one pixel to the next.
   std::int64_t found = 0;
   for (std::int64_t c = piece.channel0; c < piece.channel1; ++c) {
+    const std::int16_t* at =
+        values.data() + piece.batch * map.plane() * pitch + piece.group * map.channels + c;
     std::int64_t zeros = 0;
-    for (std::int64_t i = 0; i < map.plane(); ++i) {
-      const std::int64_t row = piece.batch * map.plane() + i;
-      const std::int64_t at = (row * map.groups + piece.group) * map.channels + c;
-      const bool entry = values[static_cast<std::size_t>(at)] != 0 || zeros == longest;
-      zeros = entry ? 0 : zeros + 1;
-      const std::array<std::int64_t, 3> place = {
-          i / map.extent[2] / map.extent[1], i / map.extent[2] % map.extent[1], i % map.extent[2]};
-      bool inside = entry;
-      for (std::size_t d = 0; d < 3; ++d) {
-        inside = inside && place[d] >= piece.low[d] && place[d] < piece.high[d];
+    for (std::int64_t t = 0; t < piece.high[0]; ++t) {
+      const bool last = t + 1 == piece.high[0];
+      for (std::int64_t y = 0; y < (last ? piece.high[1] : map.extent[1]); ++y) {
+        const bool inside = t >= piece.low[0] && y >= piece.low[1] && y < piece.high[1];
+        for (std::int64_t x = 0; x < map.extent[2]; ++x, at += pitch) {
+          const bool entry = *at != 0 || zeros == longest;
+          zeros = entry ? 0 : zeros + 1;
+          found += entry && inside && x >= piece.low[2] && x < piece.high[2];
+        }
       }
-      found += inside;
     }
   }
   return found;

@@ -10,6 +10,8 @@ namespace {
 
 /// What a result through the post takes, in pairs, about.
 constexpr std::int64_t kPairsPerOutput = 8;
+/// What whole tiles add to the expected cost of a sample, as a share of its budget.
+constexpr double kWholeTiles = 0.25;
 
 /// The whole block of outputs that a tile belongs to: its input blocks.
 TilePiece block_around(const LayerRun& run, std::int64_t tile) {
@@ -97,9 +99,8 @@ std::vector<TilePiece> draw_pieces(const LayerRun& run, const map::Loops& loops,
   const std::int64_t tile = random.integer(0, run.tiles() - 1);
   TilePiece piece = whole_tile(run, tile);
   const auto whole = static_cast<double>(pairs_in(run, loops, piece));
-  if (whole <= static_cast<double>(pairs) || random.chance(static_cast<double>(pairs) / whole)) {
-    return {piece};
-  }
+  const auto budget = static_cast<double>(pairs);
+  if (whole <= budget || random.chance(kWholeTiles * budget / whole)) return {piece};
   const std::int64_t pixels = run.box(tile).pixels();
   const TilePiece block = block_around(run, tile);
   std::int64_t per_pixel = pairs_in(run, loops, block) / pixels;

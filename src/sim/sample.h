@@ -32,8 +32,8 @@ std::vector<TilePiece> all_pieces(const LayerRun& run);
 /// What a sample of about `pairs` operand pairs replays, in order of tiles; at least a pixel. Whole
 /// blocks of outputs drawn at random while they fit. Where not even one does: a block cut to as
 /// many pixels as fit, somewhere in it; where no pixel of a block fits, a tile cut the same way. So
-/// that whole tiles are met too, one takes the place of a cut one with a chance that makes its
-/// expected cost `pairs` again.
+/// that whole tiles are met too, one takes the place of a cut one with a chance that adds a quarter
+/// of `pairs` to the expected cost.
 std::vector<TilePiece> draw_pieces(const LayerRun& run, const map::Loops& loops, std::int64_t pairs,
                                    Random& random);
 
