@@ -25,22 +25,21 @@ struct Contiguous {
 void cut_lines(const NeuronMap& map, Contiguous contiguous, std::int64_t start, std::int64_t blocks,
                const Piece& all, std::vector<Piece>& pieces) {
   const auto& e = map.extent;
-  Piece piece = all;
-  piece.channel1 = all.channel0 + blocks * map.block;
-  piece.runs = blocks;
-  piece.pitch = map.plane() * map.block;
-  for (std::int64_t t = all.low[0]; t < all.high[0]; t = piece.high[0]) {
-    piece.low[0] = t;
-    piece.high[0] = contiguous.slices ? all.high[0] : t + 1;
-    for (std::int64_t y = all.low[1]; y < all.high[1]; y = piece.high[1]) {
-      piece.low[1] = y;
-      piece.high[1] = contiguous.rows ? all.high[1] : y + 1;
-      const std::int64_t pixels = (piece.high[0] - piece.low[0]) * (piece.high[1] - piece.low[1]) *
-                                  (piece.high[2] - piece.low[2]);
+  Piece common = all;
+  common.channel1 = all.channel0 + blocks * map.block;
+  common.runs = blocks;
+  common.pitch = map.plane() * map.block;
+  for (std::int64_t t = all.low[0], t1 = t; t < all.high[0]; t = t1) {
+    t1 = contiguous.slices ? all.high[0] : t + 1;
+    for (std::int64_t y = all.low[1], y1 = y; y < all.high[1]; y = y1) {
+      y1 = contiguous.rows ? all.high[1] : y + 1;
+      // Filled in place: a copy of what has just been written piecemeal would stall.
+      Piece& piece = pieces.emplace_back(common);
+      piece.low = {t, y, all.low[2]};
+      piece.high = {t1, y1, all.high[2]};
       piece.offset =
           start + all.channel0 * map.plane() + ((t * e[1] + y) * e[2] + all.low[2]) * map.block;
-      piece.run_elements = pixels * map.block;
-      pieces.push_back(piece);
+      piece.run_elements = (t1 - t) * (y1 - y) * (all.high[2] - all.low[2]) * map.block;
     }
   }
 }
@@ -82,17 +81,18 @@ void cut(const NeuronMap& map, std::int64_t batch, std::int64_t group, std::int6
   }
   for (std::int64_t c = channel0; c < channel1; c += map.block) {
     const std::int64_t width = std::min(map.block, map.channels - c);
-    piece.channel0 = c;
-    piece.channel1 = c + width;
-    for (std::int64_t t = low[0]; t < high[0]; t = full_slices ? high[0] : t + 1) {
-      piece.low[0] = t;
-      piece.high[0] = full_slices ? high[0] : t + 1;
-      piece.offset = start + c * plane + ((t * e[1] + low[1]) * e[2] + low[2]) * width;
-      const std::int64_t rows = (high[1] - low[1]) * (piece.high[0] - t);
-      piece.runs = full_rows ? 1 : rows;
-      piece.run_elements = (high[2] - low[2]) * width * (full_rows ? rows : 1);
-      piece.pitch = full_rows ? 0 : e[2] * width;
-      pieces.push_back(piece);
+    for (std::int64_t t = low[0], t1 = t; t < high[0]; t = t1) {
+      t1 = full_slices ? high[0] : t + 1;
+      const std::int64_t rows = (high[1] - low[1]) * (t1 - t);
+      Piece& part = pieces.emplace_back(piece);
+      part.channel0 = c;
+      part.channel1 = c + width;
+      part.low[0] = t;
+      part.high[0] = t1;
+      part.offset = start + c * plane + ((t * e[1] + low[1]) * e[2] + low[2]) * width;
+      part.runs = full_rows ? 1 : rows;
+      part.run_elements = (high[2] - low[2]) * width * (full_rows ? rows : 1);
+      part.pitch = full_rows ? 0 : e[2] * width;
     }
   }
 }
