@@ -241,6 +241,18 @@ ir::Graph lenet_300_100(std::uint64_t seed, std::int64_t batch) {
   return std::move(net).finish(net.dense("ip3", x, 10));
 }
 
+ir::Graph shapes_net(std::uint64_t seed, std::int64_t batch) {
+  Builder net("shapes-net", seed, {batch, 3, 32, 32});
+  const Square pool{2, 2, 0};
+  ValueId x = conv_norm_relu(net, "stem", net.input(), 32, {3, 1, 1});
+  x = net.pool("pool1", basic_block(net, "block1", x, 32, 1), PoolKind::max, pool);
+  x = basic_block(net, "block2", conv_norm_relu(net, "widen1", x, 64, {3, 1, 1}), 64, 1);
+  x = net.pool("pool2", x, PoolKind::max, pool);
+  x = conv_norm_relu(net, "widen2", x, 96, {3, 1, 1});
+  x = net.flatten("flatten", net.global_average("avgpool", x), 96);
+  return std::move(net).finish(net.dense("classify", x, 10));
+}
+
 std::vector<Entry> networks() {
   return {{"alexnet", alexnet},
           {"vgg16", vgg16},
@@ -252,7 +264,8 @@ std::vector<Entry> networks() {
           {"vgg16-cifar", vgg16_cifar},
           {"cifar10-quick", cifar10_quick},
           {"lenet5", lenet5},
-          {"lenet-300-100", lenet_300_100}};
+          {"lenet-300-100", lenet_300_100},
+          {"shapes-net", shapes_net}};
 }
 
 ir::Graph network(std::string_view name, std::uint64_t seed, std::int64_t batch) {

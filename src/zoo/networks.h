@@ -36,6 +36,8 @@ ir::Graph cifar10_quick(std::uint64_t seed = 1, std::int64_t batch = 1);
 ir::Graph lenet5(std::uint64_t seed = 1, std::int64_t batch = 1);
 /// Fully connected, 784-300-100-10, for 28x28 pictures.
 ir::Graph lenet_300_100(std::uint64_t seed = 1, std::int64_t batch = 1);
+/// The small residual network that is bundled, for the procedural pictures of data/shapes.h.
+ir::Graph shapes_net(std::uint64_t seed = 1, std::int64_t batch = 1);
 
 /// A named network of the zoo.
 struct Entry {

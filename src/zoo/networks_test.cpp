@@ -29,6 +29,7 @@ TEST(Networks, HaveThePublishedSizes) {
   EXPECT_EQ(count(googlenet()).parameters, 6'998'552);
   EXPECT_EQ(count(cifar10_quick()).parameters, 145'578);
   EXPECT_EQ(count(lenet5()).parameters, 431'080);
+  EXPECT_EQ(count(shapes_net()).parameters, 169'258);
   EXPECT_EQ(count(lenet_300_100()).parameters, 266'610);
   EXPECT_EQ(count(vgg16()).macs, 15'470'264'320);
   EXPECT_EQ(count(resnet50()).macs, 4'089'184'256);
@@ -71,7 +72,7 @@ TEST(Networks, AnUnknownNameListsTheKnownOnes) {
     EXPECT_STREQ(
         error.what(),
         "unknown network 'vgg17'; the zoo has alexnet, vgg16, resnet50, googlenet, squeezenet, "
-        "resnet20, resnet56, vgg16-cifar, cifar10-quick, lenet5, lenet-300-100");
+        "resnet20, resnet56, vgg16-cifar, cifar10-quick, lenet5, lenet-300-100, shapes-net");
   }
 }
 

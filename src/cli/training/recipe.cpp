@@ -20,6 +20,11 @@ void set_network(Recipe& recipe, const std::string& network) {
     options.rate = 0.02;  // without batch normalization
     options.weight_decay = 2e-3;
     options.warmup_epochs = 2;
+  } else if (network == "shapes-net") {
+    recipe.data = "shapes";
+    options.epochs = 12;
+    options.rate = 0.05;
+    options.warmup_epochs = 1;
   } else if (network == "vgg16-cifar") {
     options.epochs = 120;
     options.rate = 0.05;
