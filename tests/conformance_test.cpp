@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "accel/registry.h"
+#include "array/program.h"
 #include "array/testing.h"
 #include "base/error.h"
 #include "map/tiling.h"
@@ -138,9 +139,25 @@ class Checker {
   }
 
  private:
+  /// The tiling that runs: where a layer has alternatives, the first that has these tiles.
+  map::Tiling tiling() const {
+    const sim::LayerCode& layer = program_.layers[0];
+    const auto runs = [this](const sim::LayerCode& code, const map::Tiling& tiling) {
+      const auto boxes = map::walk(code.loops, tiling);
+      return std::equal(boxes.begin(), boxes.end(), tiles_.begin(), tiles_.end(),
+                        [](const map::TileBox& box, const sim::Tile& t) { return box == t.box; });
+    };
+    if (runs(layer, layer.tiling)) return layer.tiling;
+    for (const sim::LayerCode& code : array::alternatives(accelerator_.isa(), program_, 0)) {
+      const map::Tiling other = array::decode_layer(accelerator_.isa(), program_, code).tiling;
+      if (runs(code, other)) return other;
+    }
+    return layer.tiling;
+  }
+
   std::string code() const {
     if (program_.layers.size() != 1) return "one gconv must become one layer";
-    const auto boxes = map::walk(program_.layers[0].loops, program_.layers[0].tiling);
+    const auto boxes = map::walk(program_.layers[0].loops, tiling());
     if (boxes.size() != tiles_.size()) return "decoded tiles differ from the walk in number";
     for (std::size_t i = 0; i < boxes.size(); ++i) {
       if (!(boxes[i] == tiles_[i].box)) return fmt::format("decoded tile {} differs", i);

@@ -31,7 +31,7 @@ void book_effectual(std::int64_t effectual, sim::Stats& stats) {
 class ArrayRun : public sim::LayerRun {
  public:
   ArrayRun(const arch::Spec& spec, const MachineTraits& traits, const ConvEngine& engine,
-           const sim::Program& program, std::size_t layer, const sim::LayerData& data);
+           const sim::Image& image, DecodedLayer layer, const sim::LayerData& data);
   std::int64_t tiles() const override { return sequence_.size(); }
   sim::Tile tile(std::int64_t index) const override { return sequence_.tile(index); }
   sim::Stats count(const sim::TimeSink& sink) const override;
@@ -63,14 +63,14 @@ class ArrayRun : public sim::LayerRun {
 };
 
 ArrayRun::ArrayRun(const arch::Spec& spec, const MachineTraits& traits, const ConvEngine& engine,
-                   const sim::Program& program, std::size_t layer, const sim::LayerData& data)
+                   const sim::Image& image, DecodedLayer layer, const sim::LayerData& data)
     : spec_(spec),
       traits_(traits),
       engine_(engine),
-      image_(*program.image),
+      image_(image),
       data_(data),
-      layer_(decode_layer(*traits.isa, program, layer)),
-      sequence_(layer_, *program.image),
+      layer_(std::move(layer)),
+      sequence_(layer_, image),
       shape_(traits.shape ? traits.shape(layer_.loops)
                           : ArrayShape::lanes(spec.lanes, spec.multipliers())),
       envelope_(spec, shape_, layer_, traits.fill_cycles) {
@@ -275,6 +275,38 @@ sim::ClockedTile ArrayRun::clock_box(const map::TileBox& box) const {
   return clocked;
 }
 
+/// DRAM bytes of a layer with the neurons as they are, from its transfers.
+std::int64_t moved_bytes(const arch::Spec& spec, const DecodedLayer& layer, const sim::Image& image,
+                         const NeuronSizes& sizes) {
+  const ArrayShape shape = ArrayShape::lanes(spec.lanes, spec.multipliers());
+  const Envelope envelope(spec, shape, layer, 0);
+  sim::Stats stats;
+  stats.actions.assign(spec.actions.size(), 0);
+  LayerTraffic(layer, TileSequence(layer, image), sizes, envelope, stats);
+  return stats.dram_bytes();
+}
+
+/// The alternative that moves the fewest bytes, the first of equals.
+DecodedLayer choose(const arch::Spec& spec, const arch::InstructionSet& isa,
+                    const sim::Program& program, std::size_t layer, const sim::LayerData& data) {
+  const std::vector<sim::LayerCode> codes = alternatives(isa, program, layer);
+  DecodedLayer best = decode_layer(isa, program, codes[0]);
+  if (codes.size() == 1 || data.input().empty()) return best;
+  const NeuronSizes sizes(data, best.neurons, NeuronSizes::By::prefix);
+  std::int64_t least = moved_bytes(spec, best, *program.image, sizes);
+  for (std::size_t i = 1; i < codes.size(); ++i) {
+    DecodedLayer other = decode_layer(isa, program, codes[i]);
+    if (!(other.loops == best.loops && other.neurons == best.neurons)) {
+      fail("program: the alternatives of layer {} are not of one layer", layer);
+    }
+    const std::int64_t bytes = moved_bytes(spec, other, *program.image, sizes);
+    if (bytes >= least) continue;
+    least = bytes;
+    best = std::move(other);
+  }
+  return best;
+}
+
 }  // namespace
 
 ArrayMachine::ArrayMachine(const arch::Spec& spec, const MachineTraits& traits,
@@ -283,7 +315,8 @@ ArrayMachine::ArrayMachine(const arch::Spec& spec, const MachineTraits& traits,
 
 std::unique_ptr<sim::LayerRun> ArrayMachine::open(const sim::Program& program, std::size_t layer,
                                                   const sim::LayerData& data) const {
-  return std::make_unique<ArrayRun>(spec_, traits_, *engine_, program, layer, data);
+  return std::make_unique<ArrayRun>(spec_, traits_, *engine_, *program.image,
+                                    choose(spec_, *traits_.isa, program, layer, data), data);
 }
 
 }  // namespace syncopate::array

@@ -51,6 +51,7 @@ struct LayerPlan {
   std::uint64_t input = 0, output = 0;  ///< Addresses.
   std::optional<std::uint64_t> second;  ///< Of the other operand of elementwise work.
   std::vector<sim::Instruction> code;
+  bool dropped = false;  ///< An alternative that is the same as the first.
 };
 
 std::int64_t buffer_or_zero(const arch::Spec& spec, std::string_view name) {
@@ -79,22 +80,28 @@ class Compiler {
       : chain_(chain), spec_(spec), traits_(traits) {}
 
   sim::Program run() {
-    plans_.resize(chain_.gconvs.size());
+    plans_.resize(chain_.gconvs.size() * alternatives());
     tbb::parallel_for(std::size_t{0}, plans_.size(), [&](std::size_t i) { plan(i); });
+    for (std::size_t i = layers(); i < plans_.size(); ++i) {
+      plans_[i].dropped = plans_[i].dropped || plans_[i].tiling == plans_[i % layers()].tiling;
+    }
     auto image = std::make_shared<LazyImage>();
     for (LayerPlan& plan : plans_) {
-      if (plan.format) {
+      if (plan.format && !plan.dropped) {
         plan.placed = &image->add(plan.format, Segments(plan.loops, plan.tiling), plan.sizes);
       }
     }
     place_neurons(static_cast<std::uint64_t>(image->bytes()));
-    tbb::parallel_for(std::size_t{0}, plans_.size(),
-                      [&](std::size_t i) { write_layer(plans_[i]); });
+    tbb::parallel_for(std::size_t{0}, plans_.size(), [&](std::size_t i) {
+      if (!plans_[i].dropped) write_layer(plans_[i]);
+    });
     return assemble(std::move(image));
   }
 
  private:
-  void plan(std::size_t index);
+  std::size_t layers() const { return chain_.gconvs.size(); }
+  std::size_t alternatives() const { return std::max<std::size_t>(1, traits_.orders.size()); }
+  void plan(std::size_t number);
   void place_neurons(std::uint64_t begin);
   void write_layer(LayerPlan& plan) const;
   sim::Program assemble(std::shared_ptr<const LazyImage> image);
@@ -107,14 +114,17 @@ class Compiler {
   const gconv::Chain& chain_;
   const arch::Spec& spec_;
   const CompilerTraits& traits_;
-  std::vector<LayerPlan> plans_;
+  std::vector<LayerPlan> plans_;  ///< All layers, and their other alternatives behind them.
 };
 
-void Compiler::plan(std::size_t index) {
-  LayerPlan& plan = plans_[index];
+void Compiler::plan(std::size_t number) {
+  LayerPlan& plan = plans_[number];
+  const std::size_t index = number % layers();
   plan.gconv = &chain_.gconvs[index];
   plan.loops = map::loops_of(chain_, *plan.gconv);
   const map::Loops& loops = plan.loops;
+  plan.dropped = number >= layers() && loops.kind != WorkKind::conv;
+  if (plan.dropped) return;
   map::Footprint footprint;
   footprint.synapse_bytes = footprint.index_bytes = [](auto...) { return std::int64_t{0}; };
   if (loops.weights && loops.kind != WorkKind::elementwise) {
@@ -134,6 +144,10 @@ void Compiler::plan(std::size_t index) {
   }
   map::Capacity capacity = capacity_of(spec_, loops, grain);
   capacity.order = traits_.order;
+  if (!traits_.orders.empty() && loops.kind == WorkKind::conv) {
+    capacity.order = traits_.orders[number / layers()];
+    capacity.once = true;
+  }
   plan.tiling = map::choose_tiling(loops, capacity, footprint);
   if (!plan.format) return;
   plan.format->set_tiling(plan.tiling);
@@ -156,6 +170,7 @@ void Compiler::place_neurons(std::uint64_t begin) {
     return found->second;
   };
   for (LayerPlan& plan : plans_) {
+    if (plan.dropped) continue;
     plan.input = place(plan.gconv->input.tensor);
     const bool second = plan.loops.kind == WorkKind::elementwise && plan.gconv->kernel.has_value();
     if (second) plan.second = place(plan.gconv->kernel->tensor);
@@ -187,7 +202,8 @@ void Compiler::write_layer(LayerPlan& plan) const {
   }
   if (plan.second) emit(plan, "second", {static_cast<std::int64_t>(*plan.second)});
   if (traits_.configure) {
-    traits_.configure(static_cast<std::size_t>(&plan - plans_.data()), plan.loops, plan.code);
+    traits_.configure(static_cast<std::size_t>(&plan - plans_.data()) % layers(), plan.loops,
+                      plan.code);
   }
   if (plan.format) {
     emit(plan, "weights",
@@ -205,13 +221,15 @@ sim::Program Compiler::assemble(std::shared_ptr<const LazyImage> image) {
   std::size_t total = 0;
   for (const LayerPlan& plan : plans_) total += plan.code.size();
   program.code.reserve(total);
-  for (std::size_t i = 0; i < plans_.size(); ++i) {
-    LayerPlan& plan = plans_[i];
-    sim::LayerCode layer{i, plan.loops, plan.tiling, program.code.size(), 0};
-    program.code.insert(program.code.end(), plan.code.begin(), plan.code.end());
+  for (std::size_t i = 0; i < layers(); ++i) {
+    sim::LayerCode layer{i, plans_[i].loops, plans_[i].tiling, program.code.size(), 0};
+    for (std::size_t number = i; number < plans_.size(); number += layers()) {
+      std::vector<sim::Instruction>& code = plans_[number].code;
+      program.code.insert(program.code.end(), code.begin(), code.end());
+      code = {};
+    }
     layer.end = program.code.size();
     program.layers.push_back(layer);
-    plan.code = {};
   }
   return program;
 }
@@ -337,20 +355,40 @@ std::int64_t DecodedLayer::own_field(std::string_view mnemonic, std::string_view
   broken("the layer's code has no '{}'", mnemonic);
 }
 
+std::vector<sim::LayerCode> alternatives(const arch::InstructionSet& isa,
+                                         const sim::Program& program, std::size_t layer) {
+  std::vector<sim::LayerCode> result;
+  sim::LayerCode one = program.layers[layer];
+  const std::size_t end = one.end;
+  for (std::size_t i = one.begin; i < end; ++i) {
+    if (isa.decode(program.code[i]).format->opcode != kRun) continue;
+    one.end = i + 1;
+    result.push_back(one);
+    one.begin = i + 1;
+  }
+  if (result.empty()) fail("program: layer {} has no 'run'", layer);
+  if (one.begin != end) fail("program: layer {} goes on after its 'run'", layer);
+  return result;
+}
+
 DecodedLayer decode_layer(const arch::InstructionSet& isa, const sim::Program& program,
                           std::size_t layer) {
+  return decode_layer(isa, program, program.layers[layer]);
+}
+
+DecodedLayer decode_layer(const arch::InstructionSet& isa, const sim::Program& program,
+                          const sim::LayerCode& code) {
   DecodedLayer result;
-  const sim::LayerCode& code = program.layers[layer];
   for (std::size_t i = code.begin; i < code.end; ++i) {
     arch::Decoded decoded = isa.decode(program.code[i]);
     if (decoded.format->opcode == kRun) {
       result.tiles = decoded["tiles"];
       if (i + 1 == code.end) return result;
-      fail("program: layer {} goes on after its 'run'", layer);
+      fail("program: the layer of gconv {} goes on after its 'run'", code.gconv);
     }
     if (!configure(decoded, result)) result.own.push_back(std::move(decoded));
   }
-  fail("program: layer {} has no 'run'", layer);
+  fail("program: the layer of gconv {} has no 'run'", code.gconv);
 }
 
 namespace {
@@ -391,17 +429,19 @@ std::string disassemble(const arch::InstructionSet& isa, const sim::Program& pro
   std::string text;
   std::int64_t listed = 0;
   for (std::size_t layer = 0; layer < program.layers.size(); ++layer) {
-    const sim::LayerCode& code = program.layers[layer];
     text += fmt::format("# layer {}\n", layer);
-    for (std::size_t i = code.begin; i < code.end; ++i) {
-      text += isa.disassemble(program.code[i]);
-      text += '\n';
+    for (const sim::LayerCode& code : alternatives(isa, program, layer)) {
+      if (code.begin != program.layers[layer].begin) text += "# or\n";
+      for (std::size_t i = code.begin; i < code.end; ++i) {
+        text += isa.disassemble(program.code[i]);
+        text += '\n';
+      }
+      if (!tiles) continue;
+      const TileSequence sequence(decode_layer(isa, program, code), *program.image);
+      listed += sequence.size();
+      if (listed > kMostListed) fail("program: over {} tiles, too many to list", kMostListed);
+      list_tiles(sequence, text);
     }
-    if (!tiles) continue;
-    const TileSequence sequence(decode_layer(isa, program, layer), *program.image);
-    listed += sequence.size();
-    if (listed > kMostListed) fail("program: over {} tiles, too many to list", kMostListed);
-    list_tiles(sequence, text);
   }
   return text;
 }

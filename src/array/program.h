@@ -45,6 +45,11 @@ struct CompilerTraits {
   std::function<map::Grain(std::size_t layer, const map::Loops& loops)> grain;
   /// The operand that stays on chip, for machines that do not choose it by traffic.
   std::optional<map::Order> order;
+  /// Takes the place of `order` for convolutions of machines that choose at run time: a layer's
+  /// code has an alternative per order, in which what stays on chip is fetched once wherever any
+  /// tiling can, and the machine runs the one that moves the fewest bytes with the neurons as they
+  /// are. Equal tilings are one alternative.
+  std::vector<map::Order> orders;
 };
 
 /// Compiles a quantized chain: tiles every layer for the least DRAM traffic under half of each
@@ -69,9 +74,16 @@ struct DecodedLayer {
   /// A field of the machine's own configuration; InternalError when it is missing.
   std::int64_t own_field(std::string_view mnemonic, std::string_view field) const;
 };
-/// Takes a layer's code apart; InputError when it is not of the form above.
+/// The alternatives of a layer, one unless CompilerTraits::orders has several: every one ends with
+/// its 'run'. InputError when the code has none, or goes on after the last.
+std::vector<sim::LayerCode> alternatives(const arch::InstructionSet& isa,
+                                         const sim::Program& program, std::size_t layer);
+/// Takes the code of a layer with a single alternative apart, or that of one alternative;
+/// InputError when it is not of the form above.
 DecodedLayer decode_layer(const arch::InstructionSet& isa, const sim::Program& program,
                           std::size_t layer);
+DecodedLayer decode_layer(const arch::InstructionSet& isa, const sim::Program& program,
+                          const sim::LayerCode& code);
 /// One line per instruction, layers set off by a comment. With `tiles`, what the sequencer issues
 /// follows as comments; InputError when that would be over ten million tiles.
 std::string disassemble(const arch::InstructionSet& isa, const sim::Program& program, bool tiles);

@@ -76,6 +76,9 @@ struct Capacity {
   std::int64_t synapse_bytes = 0;
   std::int64_t index_bytes = 0;  ///< Likewise; 0 when the machine has no index buffer.
   std::optional<Order> order;    ///< For machines that know only one; both are tried without.
+  /// With `order`: what stays on chip (all neurons, or all synapses) is fetched once wherever any
+  /// tiling can.
+  bool once = false;
 };
 
 /// Bytes as the machine stores them, for a block of outputs [out0,out1) and inputs [in0,in1) of a

@@ -60,6 +60,7 @@ class Search {
  private:
   std::vector<PixelChoice> pixel_choices(int dim) const;
   const WeightChoice& weights(std::int64_t outs, std::int64_t ins);
+  void try_outputs(const std::array<std::vector<PixelChoice>, 3>& choices);
   void try_pixels(std::int64_t outs, const std::array<PixelChoice, 3>& pixels);
   void consider(const Tiling& tiling, const std::array<PixelChoice, 3>& pixels,
                 const WeightChoice& weights);
@@ -72,6 +73,7 @@ class Search {
   bool conv_, weights_;
   std::vector<std::int64_t> ins_;
   std::map<std::pair<std::int64_t, std::int64_t>, WeightChoice> known_weights_;
+  bool once_ = false;  ///< What stays on chip must be fetched once.
   std::optional<Tiling> best_;
   double best_bytes_ = 0;
   std::int64_t best_tiles_ = 0;
@@ -142,6 +144,7 @@ void Search::consider(const Tiling& tiling, const std::array<PixelChoice, 3>& pi
   }
   if (tiling.resident) synapse_loads = 1;
   if (!conv_) neuron_loads = 1;
+  if (once_ && (by_neurons ? neuron_loads : synapse_loads) > 1) return;
   const std::int64_t channels = conv_ ? loops_.groups * loops_.ins : loops_.outs;
   const std::int64_t neurons =
       pixels[0].sum_inputs * pixels[1].sum_inputs * pixels[2].sum_inputs * loops_.batch * channels;
@@ -180,27 +183,40 @@ void Search::try_pixels(std::int64_t outs, const std::array<PixelChoice, 3>& pix
   }
 }
 
+void Search::try_outputs(const std::array<std::vector<PixelChoice>, 3>& choices) {
+  for (std::int64_t outs : sizes(loops_.outs, grain_.outs, 8)) {
+    for (const PixelChoice& t : choices[0]) {
+      for (const PixelChoice& h : choices[1]) {
+        for (const PixelChoice& w : choices[2]) try_pixels(outs, {t, h, w});
+      }
+    }
+  }
+}
+
 /// What remains when nothing fits: one pixel, one output per lane, streamed.
 Tiling Search::smallest() const {
   if (std::min(grain_.outs, loops_.outs) > capacity_.partial_sums) {
     fail("the partial sums of {} lanes do not fit the output buffer ({} per tile)", grain_.outs,
          capacity_.partial_sums);
   }
-  return {Order::neuron_reuse, grain_.outs, grain_.ins, {1, 1, 1}, false, true};
+  return {capacity_.order.value_or(Order::neuron_reuse),
+          grain_.outs,
+          grain_.ins,
+          {1, 1, 1},
+          false,
+          true};
 }
 
 Tiling Search::run() {
   for (;;) {
     const std::array<std::vector<PixelChoice>, 3> choices = {pixel_choices(0), pixel_choices(1),
                                                              pixel_choices(2)};
-    for (std::int64_t outs : sizes(loops_.outs, grain_.outs, 8)) {
-      for (const PixelChoice& t : choices[0]) {
-        for (const PixelChoice& h : choices[1]) {
-          for (const PixelChoice& w : choices[2]) try_pixels(outs, {t, h, w});
-        }
-      }
+    for (const bool once : {true, false}) {
+      if (once && !capacity_.once) continue;
+      once_ = once;
+      try_outputs(choices);
+      if (best_) return *best_;
     }
-    if (best_) return *best_;
     std::int64_t& most = *std::max_element(grain_.pixels.begin(), grain_.pixels.end());
     if (most == 1) return smallest();
     most = ceil_div(most, 2);

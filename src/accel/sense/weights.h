@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "accel/sense/geometry.h"
+#include "sim/layer_data.h"
+
+namespace syncopate::accel::sense {
+
+/// What counting needs of the weights of one group of columns and one block of inputs.
+struct ColumnGroup {
+  std::int64_t columns = 0;            ///< Outputs.
+  std::vector<std::uint32_t> weights;  ///< [channel]: non-zero weights of all outputs.
+  std::vector<std::uint32_t> largest;  ///< [channel]: of the output with the most.
+  /// [channel][feature][column]: non-zero weights; rows of Width columns. Only where a PE's time is
+  /// no single product.
+  std::vector<std::uint16_t> table;
+};
+
+/// Columns in a row of ColumnGroup::table.
+inline constexpr std::int64_t kTableWidth = 64;
+
+/// A tile's weights, as the array takes them.
+struct SegmentWeights {
+  std::vector<ColumnGroup> groups;
+  /// [kernel position][channel]: outputs with a weight there; see Maps::windows.
+  std::vector<std::uint32_t> outputs;
+};
+
+/// Which tables a layer needs.
+struct WeightTables {
+  bool products = false;  ///< ColumnGroup::table
+  bool windows = false;   ///< SegmentWeights::outputs
+};
+
+/// Looks at the weights of outputs [out0, out1) and inputs [in0, in1) of a group.
+SegmentWeights look_at(const Config& config, const Geometry& geometry, const sim::LayerData& data,
+                       const array::Segment& segment, const WeightTables& tables);
+
+}  // namespace syncopate::accel::sense
