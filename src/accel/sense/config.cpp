@@ -13,6 +13,10 @@ constexpr std::int64_t kCoordinateBits = 16;  ///< [assumed]
 constexpr std::int64_t kCounterBits = 16;     ///< Of non-zeros per channel [assumed].
 constexpr std::int64_t kIndexRowBits = 16;    ///< Bits of a bitmap read at a time [assumed].
 
+constexpr std::int64_t kCounters = 2048;  ///< Channels that the compressor counts [assumed].
+constexpr std::int64_t kMatchBits = 9;    ///< Positions of a window at a time [assumed].
+constexpr std::int64_t kPlaceBits = 5;    ///< Of a coordinate within a PE's inputs [assumed].
+
 void read_pe(ParamReader& read) {
   read.choice("pe_mode", "cartesian",
               "how a PE finds pairs: every input of its tile with every weight of a kernel, or "
@@ -82,6 +86,35 @@ std::vector<arch::Action> actions(const arch::Spec& spec) {
   return result;
 }
 
+/// What takes area, or resources of an FPGA (cost/fpga.h).
+std::vector<arch::Block> blocks(const arch::Spec& spec) {
+  using arch::BlockKind;
+  const std::int64_t pes = spec.multipliers();
+  const auto buffer = [&](const char* name) { return spec.buffer_bytes(name) * 8; };
+  std::vector<arch::Block> result = {
+      {"PE", BlockKind::multiplier, kWordBits, pes},
+      {"PE", BlockKind::adder, array::kSumBits, 2 * pes},  // Its own sums, and down the column.
+      {"PE", BlockKind::registers, 2 * kWordBits + array::kSumBits, pes},
+      {"PE psums", BlockKind::sram, spec.integer("psum_words") * array::kSumBits, pes},
+      {"compressor", BlockKind::sram, kCounters * kCounterBits, 1},
+      {"compressor", BlockKind::adder, kCounterBits, 2 * spec.multipliers_per_lane},
+      {"NBin", BlockKind::sram, buffer("NBin"), 1},
+      {"NBout", BlockKind::sram, buffer("NBout"), 1},
+      {"SB", BlockKind::sram, buffer("SB"), 1},
+      {"SIB", BlockKind::sram, buffer("SIB"), 1}};
+  if (spec.param("pe_mode") == "match") {
+    // A window's bitmap and the kernel's, their AND, and the first match of it.
+    result.push_back({"index", BlockKind::registers, 2 * kMatchBits, pes});
+    result.push_back({"index", BlockKind::logic, 3 * kMatchBits, pes});
+  } else {
+    // Two differences of coordinates, an address and two comparisons with the border.
+    result.push_back({"index", BlockKind::adder, 2 * kPlaceBits + 2 * kPlaceBits, pes});
+    result.push_back({"index", BlockKind::logic, 2 * kPlaceBits, pes});
+    result.push_back({"index", BlockKind::registers, 4 * kPlaceBits, pes});
+  }
+  return result;
+}
+
 }  // namespace
 
 arch::Spec spec(const Params& overrides) {
@@ -116,6 +149,7 @@ arch::Spec spec(const Params& overrides) {
   read_dataflow(read, first);
   spec.params = read.finish();
   spec.actions = actions(spec);
+  spec.blocks = blocks(spec);
   return spec;
 }
 

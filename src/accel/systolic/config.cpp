@@ -44,6 +44,15 @@ arch::Spec spec(const Params& overrides) {
   spec.actions.push_back(
       {"neuron hop", "links", ActionKind::register_access, 2 * spec.word_bits, 0});
   spec.actions.push_back({"sum hop", "links", ActionKind::register_access, 2 * array::kSumBits, 0});
+  using arch::BlockKind;
+  const std::int64_t pes = spec.multipliers();
+  spec.blocks = {{"PE", BlockKind::multiplier, spec.word_bits, pes},
+                 {"PE", BlockKind::adder, array::kSumBits, pes},
+                 // A neuron, the weight at work and the next one, a sum.
+                 {"PE", BlockKind::registers, 3 * spec.word_bits + array::kSumBits, pes},
+                 {"NBin", BlockKind::sram, ifm * 8, 1},
+                 {"NBout", BlockKind::sram, ofm * 8, 1},
+                 {"SB", BlockKind::sram, weight * 8, 1}};
   return spec;
 }
 
