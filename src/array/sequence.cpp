@@ -14,7 +14,7 @@ constexpr double kMostNeurons = 0x1p44;  ///< In a tensor: more than addresses c
 constexpr double kMostPieces = 0x1p20;   ///< Transfers of a tile, of one operand.
 
 void require(bool sound, std::string_view what) {
-  if (!sound) fail("program: a layer's {} make no sense: the program is damaged", what);
+  if (!sound) fail("program: a layer's {} are contradictory: the program is damaged", what);
 }
 
 /// Neurons of a tensor, and transfers that one tile may need of it, line by line.

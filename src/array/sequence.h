@@ -15,7 +15,7 @@ namespace syncopate::array {
 /// number. Only the directory of weights is held. Thread-safe.
 class TileSequence {
  public:
-  /// InputError when the configuration makes no sense or points outside the image.
+  /// InputError when the configuration is contradictory or points outside the image.
   TileSequence(const DecodedLayer& layer, const sim::Image& image);
 
   std::int64_t size() const { return order_.size(); }

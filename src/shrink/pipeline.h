@@ -76,7 +76,7 @@ struct Watch {
   std::function<void(const Point& point)> measured;
 };
 
-/// Runs the pipeline. InputError for options that make no sense, a network without weights, or a
+/// Runs the pipeline. InputError for impossible options, a network without weights, or a
 /// folder that keeps another run.
 Result compress(const ir::Graph& dense, const Options& options, Coach& coach, const Watch& watch);
 
