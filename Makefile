@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 OUT ?= out
 SYNCOPATE := $(BUILD)/src/cli/syncopate
 
-.PHONY: run test setup build sanitize fuzz format bench clean
+.PHONY: run test setup train build sanitize fuzz format bench clean
 
 run: build
 	@mkdir -p $(OUT)
@@ -15,11 +15,18 @@ run: build
 	  --json $(OUT)/report.json --report $(OUT)/report.html
 	@echo "Report: $(OUT)/report.html"
 
-test: setup
+test:
+	@scripts/setup.sh train
 	scripts/test.sh
 
 build: setup
 	cmake --preset ci -DSYNCOPATE_TESTS=OFF $(CCACHE) > $(if $(VERBOSE),/dev/stdout,/dev/null)
+	cmake --build $(BUILD) -j $(JOBS)
+
+# Adds `syncopate train`, which needs libtorch.
+train:
+	@scripts/setup.sh train
+	cmake --preset ci -DSYNCOPATE_TESTS=OFF -DSYNCOPATE_TRAIN=ON $(CCACHE) > $(if $(VERBOSE),/dev/stdout,/dev/null)
 	cmake --build $(BUILD) -j $(JOBS)
 
 setup:

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing; without root, says exactly which.
+# Installs the Debian packages that are missing; without root, says exactly which. Usage:
+# scripts/setup.sh [train], where `train` adds what training needs (libtorch, 934 MB installed).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+lists=(scripts/packages.txt)
+[ "${1:-}" = train ] && lists+=(scripts/packages-train.txt)
 missing=()
 while read -r package; do
   [ -n "$package" ] || continue
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-done < scripts/packages.txt
+done < <(cat "${lists[@]}")
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ]; then

@@ -38,7 +38,7 @@ suite() { ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j "$
 mkdir -p build
 step "format" format
 step "layering" python3 tests/layering_test.py
-step "build, warnings are errors" build ci -DSYNCOPATE_BENCH=ON
+step "build, warnings are errors" build ci -DSYNCOPATE_BENCH=ON -DSYNCOPATE_TRAIN=ON
 step "tests" suite ci
 step "build with sanitizers" build dev -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1
 step "tests under sanitizers" env SYNCOPATE_TEST_SCALE=sanitized ctest --test-dir build/dev --output-on-failure --no-tests=error -j "$jobs"

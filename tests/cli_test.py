@@ -7,6 +7,7 @@ import os
 import pathlib
 import pty
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -248,6 +249,16 @@ class Commands(Case):
         self.assertEqual(self.succeeds("disasm", str(file), "--on", FIRST), without)
         self.refuses(f"--output {file}: to store a program in a .sync file, compile a .sync file, not '{MODEL}'", "compile", MODEL,
                      "--on", FIRST, "-o", str(file))
+
+    def test_training_is_a_program_of_its_own(self):
+        self.assertIn("--keep-zeros", self.succeeds("train", "--help"))
+        alone = self.path / "syncopate"
+        shutil.copy(PROGRAM, alone)
+        result = subprocess.run([alone, "train", "lenet5", "-o", "x.onnx"], capture_output=True, text=True, env=PLAIN)
+        self.assertEqual(result.returncode, 2)
+        self.assertEqual(result.stderr, "syncopate: error: this build has no training: install libtorch-dev and "
+                         "libopenblas0-pthread, then `make train` (there is no "
+                         f"'{self.path.resolve()}/syncopate-train')\n")
 
     def test_dram(self):
         self.assertIn("GB/s", self.succeeds("dram", "ddr4-2400"))

@@ -229,7 +229,7 @@ void add_global(App& app, GlobalOptions& global) {
       ->group("General");
 }
 
-/// A list option takes one word each time it is given, or it would swallow what follows it.
+/// A list option takes one word each time it is given, or it would take what follows it, too.
 void take_one_word_each(App& root) {
   for (App* app : root.get_subcommands([](const App*) { return true; })) {
     for (CLI::Option* option : app->get_options()) {

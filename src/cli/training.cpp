@@ -17,8 +17,8 @@ void hand_over(int argc, const char* const* argv) {
   const std::string program = (self.parent_path() / "syncopate-train").string();
   if (::access(program.c_str(), X_OK) != 0) {
     fail(
-        "this build has no training: install libtorch-dev and libopenblas0-pthread, then configure "
-        "with -DSYNCOPATE_TRAIN=ON and build again (there is no '{}')",
+        "this build has no training: install libtorch-dev and libopenblas0-pthread, then `make "
+        "train` (there is no '{}')",
         program);
   }
   std::vector<char*> words;

@@ -92,12 +92,7 @@ class Watcher {
   bool operator()(const train::Progress& progress) {
     if (progress.finished != nullptr) {
       bar_.clear();
-      const std::string line = line_of(*progress.finished, progress.epochs);
-      if (quiet_) {
-        console_.message(std::string_view(line).substr(0, line.size() - 1));
-      } else {
-        console_.print(line);
-      }
+      say(line_of(*progress.finished, progress.epochs));
     } else {
       const std::string detail =
           progress.batch == 0
@@ -111,6 +106,14 @@ class Watcher {
     return !interrupt_requested();
   }
   void clear() { bar_.clear(); }
+  /// Lines for people: standard output, unless a file goes there.
+  void say(std::string_view lines) {
+    if (quiet_) {
+      console_.message(lines.substr(0, lines.size() - 1));
+    } else {
+      console_.print(lines);
+    }
+  }
 
  private:
   Console& console_;
@@ -167,18 +170,13 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
       "{} on {}: {} pictures to train on, {} to test on; {}\n{}\npixels: {} (--normalize {})\n",
       graph.name, recipe.data, train_set.count(), test_set.count(), session.platform(),
       to_text(options), describe(normalization), arguments.normalization.normalize);
-  const bool quiet = json.is_stdout() || output.is_stdout();
-  if (quiet) {
-    console.message(std::string_view(header).substr(0, header.size() - 1));
-  } else {
-    console.print(header);
-  }
-  Watcher watcher(console, quiet);
+  Watcher watcher(console, json.is_stdout() || output.is_stdout());
+  watcher.say(header);
   const train::Outcome outcome =
       session.train(options, constraints, [&](const train::Progress& progress) {
         if (progress.resumed) {
-          console.message(fmt::format("continuing from {} in epoch {}", options.checkpoints.path,
-                                      std::min(progress.epoch, progress.epochs)));
+          watcher.say(fmt::format("continuing from {} in epoch {}\n", options.checkpoints.path,
+                                  std::min(progress.epoch, progress.epochs)));
         }
         return watcher(progress);
       });
@@ -208,15 +206,8 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
     json.write(text.dump(1) + "\n", console);
   }
   if (!options.checkpoints.path.empty()) std::filesystem::remove(options.checkpoints.path);
-  const std::string last = fmt::format(
-      "test accuracy {:.2f} % (f32); highest on the way {:.2f} % in "
-      "epoch {}",
-      100 * score.accuracy, 100 * outcome.best_accuracy, outcome.best_epoch);
-  if (quiet) {
-    console.message(last);
-  } else {
-    console.print(last + "\n");
-  }
+  watcher.say(fmt::format("test accuracy {:.2f} % (f32); highest on the way {:.2f} % in epoch {}\n",
+                          100 * score.accuracy, 100 * outcome.best_accuracy, outcome.best_epoch));
 }
 
 }  // namespace syncopate::cli

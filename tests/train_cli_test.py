@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""`syncopate train` as users meet it, on the procedural data set: what it prints and writes, that an interrupted or
+killed run ends in the same bytes, and that ONNX Runtime (where it is installed) accepts the network. Usage:
+train_cli_test.py PROGRAM"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = os.path.abspath(sys.argv[1])
+PLAIN = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "SYNCOPATE_DATA")}
+QUICK = ["train", "cifar10-quick", "--data", "shapes", "--limit", "640", "--batch", "32", "--epochs", "6", "--test-every",
+         "6", "--precision", "f32", "--device", "cpu", "--threads", "1"]
+
+
+def run(*arguments):
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, env=PLAIN, timeout=600)
+
+
+class Train(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = pathlib.Path(self.folder.name)
+        self.output = self.path / "net.onnx"
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def refuses(self, message, *arguments):
+        result = run("train", *arguments, "-o", str(self.output))
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn(message, result.stderr)
+        self.assertEqual(result.stderr.count("\n"), 1)
+        self.assertFalse(self.output.exists())
+
+    def check_network(self):
+        try:
+            import numpy
+            import onnxruntime
+        except ImportError:
+            return
+        session = onnxruntime.InferenceSession(str(self.output), providers=["CPUExecutionProvider"])
+        picture = numpy.random.default_rng(1).normal(size=(1, 3, 32, 32)).astype(numpy.float32)
+        logits = session.run(None, {"input": picture})[0]
+        self.assertEqual(logits.shape, (1, 10))
+        self.assertTrue(numpy.isfinite(logits).all())
+
+    def test_a_run_and_the_same_run_interrupted(self):
+        log = self.path / "log.json"
+        whole = run(*QUICK, "-o", str(self.output), "--json", str(log))
+        self.assertEqual(whole.returncode, 0, whole.stderr)
+        self.assertEqual(whole.stderr, "")
+        lines = whole.stdout.splitlines()
+        self.assertRegex(lines[0], r"^cifar10-quick on shapes: 640 pictures to train on, 2000 to test on; cpu")
+        self.assertRegex(lines[-2], r"^epoch   6/6  loss \d\.\d+  train +\d+\.\d+ %  test +\d+\.\d+ %")
+        self.assertRegex(lines[-1], r"^test accuracy +\d+\.\d+ % \(f32\)")
+        written = json.loads(log.read_text())
+        self.assertEqual([e["epoch"] for e in written["epochs"]], list(range(1, 7)))
+        self.assertLess(written["epochs"][5]["loss"], written["epochs"][0]["loss"])
+        expected = self.output.read_bytes()
+        self.check_network()
+        self.assertEqual(sorted(p.name for p in self.path.iterdir()), ["log.json", "net.onnx"])
+        for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+            self.output.unlink()
+            checkpoint = self.path / "net.onnx.checkpoint"
+            process = subprocess.Popen([PROGRAM, *QUICK, "-o", str(self.output), "--checkpoint-minutes", "0"],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=PLAIN)
+            while not checkpoint.exists() and process.poll() is None:
+                time.sleep(0.02)
+            process.send_signal(number)
+            errors = process.communicate()[1]
+            self.assertEqual(process.returncode, code, errors)
+            self.assertFalse(self.output.exists())
+            if number == signal.SIGINT:
+                self.assertEqual(errors, "syncopate: error: interrupted; the same command continues from "
+                                 f"{checkpoint}\n")
+            other = run(*QUICK, "-o", str(self.output), "--rate", "0.5")
+            self.assertEqual(other.returncode, 2)
+            self.assertIn("belongs to another run (rate: 0.02 there, 0.5 here)", other.stderr)
+            continued = run(*QUICK, "-o", str(self.output))
+            self.assertEqual(continued.returncode, 0, continued.stderr)
+            self.assertIn(f"continuing from {checkpoint} in epoch", continued.stdout)
+            self.assertEqual(self.output.read_bytes(), expected)
+            self.assertFalse(checkpoint.exists())
+
+    def test_zeros_are_kept(self):
+        pruned = self.path / "pruned.onnx"
+        self.assertEqual(run("prune", "zoo:cifar10-quick", "-o", str(pruned), "--density", "0.3").returncode, 0)
+        result = run("train", str(pruned), *QUICK[2:], "--keep-zeros", "-o", str(self.output))
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+        def weights(path):
+            nodes = json.loads(run("inspect", str(path), "--json").stdout)["nodes"]
+            return [(node["name"], node["weights"], node["zeros"]) for node in nodes if node["weights"] > 0]
+        before, after = weights(pruned), weights(self.output)
+        self.assertTrue(before)
+        self.assertEqual(before, after)
+
+    def test_refusals(self):
+        self.refuses("pictures of 'shapes' are 3x32x32; expected a network with that one input", "lenet5", "--data", "shapes")
+        self.refuses("cannot open", "nothing.onnx", "--data", "shapes")
+        self.refuses("did you mean '--epochs'?", "resnet20", "--epoch", "3")
+        self.refuses("momentum must be in [0, 1)", *QUICK[1:], "--momentum", "1")
+        self.refuses("set SYNCOPATE_DATA", "resnet20")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
