@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "base/random.h"
+#include "onnx/export.h"
+#include "onnx/import.h"
 #include "ref/float_net.h"
 #include "train/module.h"
 #include "train/random_operators.h"
@@ -86,6 +88,27 @@ TEST(Network, OfTheZooEqualsTheFloatExecutor) {
                            "squeezenet", "googlenet"}) {
     compare_network(name);
   }
+}
+
+/// Training leaves batch normalization in place, so the exported network has every node it had.
+TEST(Network, ExportedAndReadBackIsTheSame) {
+  ir::Graph graph = zoo::network("resnet20");
+  initialize(graph, 3);
+  Module module(graph, {});
+  Random random(9);
+  Tensor picture(DType::f32, {1, 3, 32, 32});
+  for (float& x : picture.mutable_data<float>()) x = static_cast<float>(random.normal());
+  const torch::Tensor input = to_torch(picture);
+  {
+    const torch::NoGradGuard guard;
+    module.forward({input.expand({4, 3, 32, 32}).contiguous()}, true);  // moves the statistics
+  }
+  const std::string bytes = onnx::export_bytes(module.graph());
+  const ir::Graph read = onnx::import_bytes(std::as_bytes(std::span(bytes)), "exported");
+  EXPECT_EQ(read.nodes.size(), graph.nodes.size());
+  const torch::NoGradGuard guard;
+  expect_close(module.forward({input}, false)[0],
+               ref::FloatNet(read).run(std::span(&picture, 1))[0], "exported");
 }
 
 }  // namespace
