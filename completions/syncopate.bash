@@ -45,6 +45,7 @@ _syncopate() {
       return
       ;;
     --params) COMPREPLY=($(compgen -W "$(_syncopate_list --names)" -- "$current")); return ;;
+    --rearrange) COMPREPLY=($(compgen -W "off static" -- "$current")); return ;;
     --check) COMPREPLY=($(compgen -W "full sample off" -- "$current")); return ;;
     --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
     --bits) [[ $command == compress ]] || COMPREPLY=($(compgen -W "8 16" -- "$current")); return ;;
@@ -90,7 +91,7 @@ _syncopate() {
   if [[ $current == -* ]]; then
     local options=$general
     case $command in
-      run) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --check --labels --json --csv --report --all-layers" ;;
+      run) options+=" $model $input $machine --bits --threshold-weights --threshold-activations --check --rearrange --labels --json --csv --report --all-layers" ;;
       inspect) options+=" $model --json --text --sparsity --against --initial --larger --typical-prediction --report" ;;
       list) options+=" --names --params --networks --dram --datasets" ;;
       lower) options+=" $model $input --output --quantized --no-optimize --bits --threshold-weights --threshold-activations" ;;

@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+#include <set>
+
 #include "base/random.h"
 #include "gconv/lower.h"
 #include "gconv/passes.h"
 #include "gconv/quantize.h"
+#include "gconv/rearrange.h"
 #include "ref/calibrate.h"
 #include "ref/compare.h"
 #include "ref/fixed_net.h"
@@ -58,6 +62,48 @@ INSTANTIATE_TEST_SUITE_P(Zoo, Networks,
                          testing::Combine(testing::Values("resnet20", "squeezenet", "alexnet",
                                                           "resnet50"),
                                           testing::Values(16, 8)));
+
+// Residual sums, concatenations, and groups of inputs, which stay where they are.
+class Rearranged : public testing::TestWithParam<std::tuple<const char*, double>> {};
+
+TEST_P(Rearranged, ChannelsChangePlacesAndNoBit) {
+  const auto& [name, share] = GetParam();
+  const Prepared net = prepare(name, 16);
+  const std::vector<gconv::ChannelClass> classes = gconv::free_channels(net.fused);
+  std::vector<std::vector<std::int32_t>> orders;
+  std::int64_t moved = 0, summed = 0;
+  Random random(3);
+  std::set<std::pair<std::string, std::int64_t>> places;
+  for (const gconv::ChannelClass& one : classes) {
+    std::vector<std::int32_t> order(static_cast<std::size_t>(one.channels));
+    std::iota(order.begin(), order.end(), 0);
+    for (std::int64_t i = one.channels; --i > 0;) {
+      std::swap(order[static_cast<std::size_t>(i)],
+                order[static_cast<std::size_t>(random.integer(0, i))]);
+    }
+    orders.push_back(std::move(order));
+    for (const gconv::ChannelPart& part : one.parts) {
+      for (std::int64_t c = 0; c < part.channels; ++c) places.insert({part.tensor, part.first + c});
+    }
+  }
+  for (const gconv::GConv& g : net.fused.gconvs) {
+    for (const gconv::ChannelPart& part : gconv::summed_channels(net.fused, g)) {
+      for (std::int64_t c = part.first; c < part.first + part.channels; ++c) {
+        ++summed;
+        moved += places.contains({part.tensor, c});
+      }
+    }
+  }
+  EXPECT_GT(static_cast<double>(moved), share * static_cast<double>(summed));
+  const gconv::Chain other = gconv::rearrange(net.fused, classes, orders);
+  gconv::verify(other);
+  EXPECT_EQ(ref::FixedNet(other).run(net.inputs), ref::FixedNet(net.fused).run(net.inputs));
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, Rearranged,
+                         testing::Values(std::tuple("resnet20", 0.9), std::tuple("googlenet", 0.9),
+                                         std::tuple("squeezenet", 0.9),
+                                         std::tuple("alexnet", 0.6)));
 
 TEST(FixedPoint, EveryLayerOfResNet20IsAsTheDefinitionSays) {
   for (const int bits : {16, 8}) {

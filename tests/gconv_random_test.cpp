@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "gconv/lower.h"
 #include "gconv/passes.h"
 #include "gconv/quantize.h"
+#include "gconv/rearrange.h"
 #include "random_network.h"
 #include "ref/float_net.h"
 #include "ref/interpret.h"
@@ -160,6 +162,37 @@ TEST(RandomChains, TextFormIsComplete) {
       EXPECT_EQ(text, gconv::to_text(gconv::parse_text(text, constants_of(one))));
     }
   }
+}
+
+// Channels in another order: residual sums, concatenations, groups and all else that random
+// networks have. Nothing may change but the order inside.
+TEST(RandomChains, RearrangedChannelsKeepEveryBit) {
+  std::int64_t moved = 0;
+  for (std::uint64_t seed = 0; seed < kNetworks; ++seed) {
+    SCOPED_TRACE(seed);
+    const ir::Graph graph = testing::random_network(seed);
+    const std::vector<Tensor> inputs = testing::random_inputs(graph, seed);
+    const Chain floating = gconv::lower(graph);
+    const Chain chain =
+        gconv::quantize(floating, ranges_of(ref::interpret_float(floating, inputs)), {});
+    for (const Chain& before : {chain, gconv::optimize(chain)}) {
+      const std::vector<gconv::ChannelClass> classes = gconv::free_channels(before);
+      Random random(seed);
+      std::vector<std::vector<std::int32_t>> orders;
+      for (const gconv::ChannelClass& one : classes) {
+        std::vector<std::int32_t> order(static_cast<std::size_t>(one.channels));
+        std::iota(order.begin(), order.end(), 0);
+        for (std::size_t i = order.size(); i-- > 1;) {
+          std::swap(order[i],
+                    order[static_cast<std::size_t>(random.integer(0, static_cast<int>(i)))]);
+        }
+        orders.push_back(std::move(order));
+        moved += one.channels;
+      }
+      expect_same_outputs(before, gconv::rearrange(before, classes, orders), inputs, "rearrange");
+    }
+  }
+  EXPECT_GT(moved, 100);
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ struct RunArguments {
   InputArguments input;
   MachineArguments machines;
   std::string check = "sample";
+  std::string rearrange = "off";
   Precision precision;
   std::string labels;
   std::string json, csv, html;

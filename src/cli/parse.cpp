@@ -46,6 +46,11 @@ void add_run(App& root, RunArguments& run) {
                  "Replay tiles in the clocked engine: full, sample or off [sample]")
       ->type_name("HOW")
       ->check(CLI::IsMember({"full", "sample", "off"}).description(""));
+  app.add_option("--rearrange", run.rearrange,
+                 "Channels in order of their density on the first inputs, folded into the weights: "
+                 "off or static [off]")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"off", "static"}).description(""));
   app.add_option("--labels", run.labels, "Class names, one per line")
       ->type_name("FILE")
       ->group("Output");

@@ -12,6 +12,7 @@
 #include "flow/answers.h"
 #include "flow/layers.h"
 #include "flow/prepare.h"
+#include "flow/rearrange.h"
 #include "flow/strands.h"
 #include "flow/target.h"
 #include "gconv/lower.h"
@@ -167,6 +168,9 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
       phase("quantize", [&] { return gconv::quantize(*floating, ranges, options.quantize); });
   floating.reset();
   chain = phase("optimize", [&] { return gconv::optimize(chain); });
+  if (options.rearrange) {
+    chain = phase("rearrange", [&] { return rearrange_channels(chain, inputs); });
+  }
   const ref::Runs runs = inputs.size() == 1 ? ref::Runs::once : ref::Runs::often;
   const ref::FixedNet net = phase("build", [&] { return ref::FixedNet(chain, runs); });
 

@@ -26,6 +26,7 @@ struct RunOptions {
   std::vector<MachineRequest> machines;
   InputOptions input;
   gconv::QuantizeOptions quantize;
+  bool rearrange = false;  ///< Channels by density, see flow/rearrange.h.
   sim::CheckMode check = sim::CheckMode::sample;
   std::string dram;                 ///< Preset for all machines; empty: each machine's own.
   Params energy;                    ///< Changes to the energy table, e.g. dram_pj_per_bit.
