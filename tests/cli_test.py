@@ -211,6 +211,12 @@ class Commands(Case):
         self.assertEqual(result.returncode, 2)
         self.assertIn("expected the same network pruned otherwise", result.stderr)
 
+    def test_rearranged_channels_give_the_same_answers(self):
+        run = ["run", MODEL, "--on", FIRST, "--check", "off", "--input", PICTURES, "--json", "-"]
+        before = json.loads(self.succeeds(*run))
+        after = json.loads(self.succeeds(*run, "--rearrange", "static"))
+        self.assertEqual([a["fixed"] for a in after["answers"]], [a["fixed"] for a in before["answers"]])
+
     def test_quantize(self):
         quantized = self.path / "int8.onnx"
         self.succeeds("quantize", MODEL, "--input", PICTURES, "-o", str(quantized))
