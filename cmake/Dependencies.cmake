@@ -9,15 +9,7 @@ find_package(Protobuf REQUIRED)  # before ONNX, whose config names its targets
 find_package(ONNX 1.12 REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
-if(SYNCOPATE_FUZZ)
-  # clang's OpenMP is a package of its own, and the parsers under test do not use it.
-  find_package(OpenMP QUIET)
-  if(NOT TARGET OpenMP::OpenMP_CXX)
-    add_library(OpenMP::OpenMP_CXX INTERFACE IMPORTED)
-  endif()
-else()
-  find_package(OpenMP REQUIRED)
-endif()
+find_package(OpenMP REQUIRED)  # clang's is a package of its own
 if(SYNCOPATE_TESTS)
   find_package(GTest REQUIRED)
 endif()

@@ -40,8 +40,9 @@ step "format" format
 step "layering" python3 tests/layering_test.py
 step "build, warnings are errors" build ci -DSYNCOPATE_BENCH=ON -DSYNCOPATE_TRAIN=ON
 step "tests" suite ci
-step "build with sanitizers" build dev -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1
-step "tests under sanitizers" env SYNCOPATE_TEST_SCALE=sanitized ctest --test-dir build/dev --output-on-failure --no-tests=error -j "$jobs"
+# One build by clang serves both the tests under sanitizers and the fuzz targets.
+step "build with sanitizers" build fuzz
+step "tests under sanitizers" env SYNCOPATE_TEST_SCALE=sanitized ctest --test-dir build/fuzz --output-on-failure --no-tests=error -j "$jobs"
 step "fuzz targets, briefly" scripts/fuzz.sh 10
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -13,6 +13,7 @@
 #include "array/program.h"
 #include "array/testing.h"
 #include "base/error.h"
+#include "base/test_scale_for_tests.h"
 #include "map/tiling.h"
 #include "sim/plain_sums.h"
 
@@ -23,7 +24,7 @@ using array::testing::LayerKind;
 using array::testing::LayerSpec;
 using array::testing::TestLayer;
 
-constexpr std::int64_t kCases = 2000;  ///< Per accelerator.
+const std::int64_t kCases = scaled(2000);  ///< Per accelerator.
 
 /// Other values a parameter can take: the other truth value, half and double of a number, the other
 /// options of a choice (which the error message for a wrong one lists).

@@ -9,6 +9,7 @@
 #include "array/actions.h"
 #include "array/testing.h"
 #include "base/error.h"
+#include "base/test_scale_for_tests.h"
 #include "sim/accelerator.h"
 
 namespace syncopate::accel::flexflow {
@@ -165,15 +166,16 @@ void expect_agreement(const TestLayer& layer, const Settings& settings) {
   }
 }
 
-constexpr int kCases = 600;  ///< Per mode; the conformance suite has 2,000 more.
+/// Per mode; the conformance suite has 2,000 more.
+const std::int64_t kCases = scaled(600);
 
 class EveryMode : public ::testing::TestWithParam<const char*> {};
 
 // Beside the conformance suite, where parameters change at random and rarely together.
 TEST_P(EveryMode, EnginesAgreeAndOutputsAreExact) {
   Random random(11);
-  int ran = 0;
-  for (int i = 0; i < kCases; ++i) {
+  std::int64_t ran = 0;
+  for (std::int64_t i = 0; i < kCases; ++i) {
     const TestLayer layer(random_conv(random), random);
     const Settings settings = random_settings(random, GetParam());
     SCOPED_TRACE(fmt::format("case {}: {}", i, to_text(settings)));

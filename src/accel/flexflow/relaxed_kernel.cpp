@@ -103,7 +103,7 @@ void run_rows(const KernelArgs& a, std::int64_t row0) {
   std::int64_t slot = a.slack == 0 ? 0 : a.first_step % a.slack;
   for (std::int64_t step = 0; step < g.steps; ++step) {
     const std::int64_t at = step * a.lanes + row0;
-    std::int32_t* ring = a.ring + slot * a.lanes + row0;
+    std::int32_t* ring = a.slack == 0 ? nullptr : a.ring + slot * a.lanes + row0;
     __m512i gate = _mm512_set1_epi32(a.gate);
     if (a.slack != 0) gate = _mm512_max_epi32(gate, _mm512_loadu_si512(ring));
     alignas(64) std::int32_t gates[kRows], present[kRows];
