@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`syncopate train` as users meet it, on the procedural data set: what it prints and writes, that an interrupted or
+"""`syncopate train` and `compress --data` as users meet them, on the procedural data set: what it prints and writes, that an interrupted or
 killed run ends in the same bytes, and that ONNX Runtime (where it is installed) accepts the network. Usage:
 train_cli_test.py PROGRAM"""
 import json
@@ -107,6 +107,68 @@ class Train(unittest.TestCase):
         self.refuses("did you mean '--epochs'?", "resnet20", "--epoch", "3")
         self.refuses("momentum must be in [0, 1)", *QUICK[1:], "--momentum", "1")
         self.refuses("set SYNCOPATE_DATA", "resnet20")
+
+
+class Compress(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = pathlib.Path(self.folder.name)
+        self.model, self.output = self.path / "net.onnx", self.path / "net.sync"
+        trained = run(*QUICK, "-o", str(self.model))
+        self.assertEqual(trained.returncode, 0, trained.stderr)
+        self.quick = ["compress", str(self.model), "--data", "shapes", "--limit", "640", "--batch", "32", "--density", "0.4",
+                      "--step", "0.6", "--step-epochs", "1", "--more-epochs", "1", "--settle-epochs", "1", "--book-epochs",
+                      "1", "--rates", "0.05", "--scan-pictures", "50", "--precision", "f32", "--device", "cpu",
+                      "--threads", "1", "-o", str(self.output)]
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def test_the_pipeline_and_the_same_interrupted(self):
+        log, page = self.path / "log.json", self.path / "page.html"
+        whole = run(*self.quick, "--json", str(log), "--report", str(page))
+        self.assertEqual(whole.returncode, 0, whole.stderr)
+        for words in ("dense, float32", "pruned, with index", "codebooks, with index", "Huffman", "context mixing"):
+            self.assertIn(words, whole.stdout)
+        stages = json.loads(log.read_text())["tables"][0]["rows"]
+        sizes = [row[1] for row in stages]
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+        expected = self.output.read_bytes()
+        self.assertEqual(sizes[-1], len(expected))
+        self.assertIn("Accuracy against size", page.read_text())
+        scored = run("eval", str(self.output), "--data", "shapes", "--json", "-")
+        self.assertEqual(scored.returncode, 0, scored.stderr)
+        self.assertAlmostEqual(json.loads(scored.stdout)["float_top1"] / 20, stages[-1][3], delta=0.11)
+
+        work = self.path / "again"
+        for wanted, number in (("prune-1.checkpoint", signal.SIGINT), ("prune-2.onnx", signal.SIGKILL)):
+            process = subprocess.Popen([PROGRAM, *self.quick, "--work", str(work)], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE, text=True, env=PLAIN)
+            while not (work / wanted).exists() and process.poll() is None:
+                time.sleep(0.005)
+            process.send_signal(number)
+            errors = process.communicate()[1]
+            if number == signal.SIGINT:
+                self.assertEqual(process.returncode, 130, errors)
+                self.assertIn(f"interrupted; the same command goes on from {work}", errors)
+        self.output.unlink()
+        again = run(*self.quick, "--work", str(work))
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(self.output.read_bytes(), expected)
+
+        other = run(*self.quick, "--work", str(work), "--seed", "1", "--budget", "7")
+        self.assertEqual(other.returncode, 2)
+        self.assertRegex(other.stderr, "keeps another run .*name another folder with --work or remove it")
+
+    def test_refusals(self):
+        for words, message in ((["--data", "mnist"], "set SYNCOPATE_DATA"), (["--data", "no/folder"], "no/folder"),
+                               (["--data", "shapes", "--budget", "-1"], "--budget"),
+                               (["--budget", "1"], "--budget requires --data")):
+            result = run("compress", str(self.model), *words, "-o", str(self.output))
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(message, result.stderr)
+            self.assertEqual(result.stderr.count("\n"), 1)
+            self.assertFalse(self.output.exists())
 
 
 if __name__ == "__main__":

@@ -11,20 +11,22 @@ work=${WORK:-out/compression}
 mkdir -p "$work"
 [ $# -gt 0 ] || set -- lenet5 lenet-300-100
 
-shared=(--method magnitude --budget 0.2 --conv-bits 5 --fc-bits 4)
+threads=${THREADS:-1}  # on a machine that others use too, one is fastest
 for network in "$@"; do
+  data=(--data cifar10)
+  how=(--step 0.6 --step-epochs 4 --more-epochs 10 --settle-epochs 30 --book-epochs 6)
   case $network in
-    lenet5 | lenet-300-100)
+    lenet5)
       data=(--data mnist --normalize unit)
-      how=(--step 0.6 --step-epochs 2 --more-epochs 6 --settle-epochs 15 --book-epochs 4 --learning-rate 0.02) ;;
-    *)
-      data=(--data cifar10)
-      how=(--step 0.6 --step-epochs 4 --more-epochs 10 --settle-epochs 30 --book-epochs 6 --precision bf16
-           --learning-rate 0.05) ;;
+      how=(--step 0.5 --step-epochs 4 --more-epochs 12 --settle-epochs 12 --book-epochs 6 --rates 0.05,0.025,0.0125) ;;
+    lenet-300-100)
+      data=(--data mnist --normalize unit)
+      how=(--step 0.6 --step-epochs 8 --more-epochs 30 --settle-epochs 40 --book-epochs 10 --rates 0.1,0.05,0.025,0.0125) ;;
   esac
   model=$work/$network.onnx
-  [ -f "$model" ] || syncopate train "$network" "${data[@]}" -o "$model" --json "$work/$network.train.json"
-  syncopate compress "$model" "${data[@]}" "${shared[@]}" "${how[@]}" -o "$work/$network.sync" \
+  [ -f "$model" ] || syncopate --threads "$threads" train "$network" "${data[@]}" -o "$model" --json "$work/$network.train.json"
+  syncopate --threads "$threads" compress "$model" "${data[@]}" "${how[@]}" --method magnitude --budget 0.2 \
+    --conv-bits 5 --fc-bits 4 --learning-rate 0.05 --weight-decay 0.00005 -o "$work/$network.sync" \
     --work "$work/$network.work" --json "$work/$network.json" --report "$work/$network.html"
 done
 describe_machine > "$work/machine.txt"

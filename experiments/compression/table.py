@@ -17,7 +17,7 @@ def rows(table):
 def main():
     work = pathlib.Path(sys.argv[1])
     lines = ["# Compression without loss of accuracy", "", (work / "machine.txt").read_text().strip(),
-             "A budget of 0.2 points of top-1; bytes of the whole file over float32 bytes of all parameters."]
+             "", "A budget of 0.2 points of top-1; bytes of the whole file over float32 bytes of all parameters."]
     for network in sys.argv[2:]:
         outcome = json.loads((work / f"{network}.json").read_text())
         lines += ["", f"## {network}", ""]

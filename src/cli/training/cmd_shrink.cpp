@@ -107,7 +107,14 @@ void shrink_command(const CompressArguments& arguments, int threads, Console& co
     bar.clear();
     console.message(line_of(point, dense));
   };
-  const shrink::Result result = shrink::compress(graph, options, coach, watch);
+  const shrink::Result result = [&] {
+    try {
+      return shrink::compress(graph, options, coach, watch);
+    } catch (const Interrupted&) {
+      throw Interrupted(
+          fmt::format("interrupted; the same command goes on from {}", options.folder));
+    }
+  }();
   bar.clear();
   const report::Outcome outcome = shrink::to_outcome(result, options);
   if (output.wanted()) {
