@@ -10,7 +10,7 @@ SYNCOPATE := $(BUILD)/src/cli/syncopate
 
 run: build
 	@mkdir -p $(OUT)
-	$(SYNCOPATE) run data/bundled/shapes_net.onnx --on diannao,cambricon_x,cambricon_s \
+	$(SYNCOPATE) run data/bundled/shapes_net.sync --on diannao,cambricon_x,cambricon_s \
 	  --input data/bundled/pictures --normalize signed --check full \
 	  --json $(OUT)/report.json --report $(OUT)/report.html
 	@echo "Report: $(OUT)/report.html"

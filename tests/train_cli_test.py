@@ -114,8 +114,6 @@ class Compress(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory()
         self.path = pathlib.Path(self.folder.name)
         self.model, self.output = self.path / "net.onnx", self.path / "net.sync"
-        trained = run(*QUICK, "-o", str(self.model))
-        self.assertEqual(trained.returncode, 0, trained.stderr)
         self.quick = ["compress", str(self.model), "--data", "shapes", "--limit", "640", "--batch", "32", "--density", "0.4",
                       "--step", "0.6", "--step-epochs", "1", "--more-epochs", "1", "--settle-epochs", "1", "--book-epochs",
                       "1", "--rates", "0.05", "--scan-pictures", "50", "--precision", "f32", "--device", "cpu",
@@ -126,6 +124,8 @@ class Compress(unittest.TestCase):
 
     def test_the_pipeline_and_the_same_interrupted(self):
         log, page = self.path / "log.json", self.path / "page.html"
+        trained = run(*QUICK, "-o", str(self.model))
+        self.assertEqual(trained.returncode, 0, trained.stderr)
         whole = run(*self.quick, "--json", str(log), "--report", str(page))
         self.assertEqual(whole.returncode, 0, whole.stderr)
         for words in ("dense, float32", "pruned, with index", "codebooks, with index", "Huffman", "context mixing"):
@@ -141,7 +141,7 @@ class Compress(unittest.TestCase):
         self.assertAlmostEqual(json.loads(scored.stdout)["float_top1"] / 20, stages[-1][3], delta=0.11)
 
         work = self.path / "again"
-        for wanted, number in (("prune-1.checkpoint", signal.SIGINT), ("prune-2.onnx", signal.SIGKILL)):
+        for wanted, number in (("dense.onnx", signal.SIGINT), ("settle-1.onnx", signal.SIGKILL)):
             process = subprocess.Popen([PROGRAM, *self.quick, "--work", str(work)], stdout=subprocess.DEVNULL,
                                        stderr=subprocess.PIPE, text=True, env=PLAIN)
             while not (work / wanted).exists() and process.poll() is None:
@@ -164,7 +164,7 @@ class Compress(unittest.TestCase):
         for words, message in ((["--data", "mnist"], "set SYNCOPATE_DATA"), (["--data", "no/folder"], "no/folder"),
                                (["--data", "shapes", "--budget", "-1"], "--budget"),
                                (["--budget", "1"], "--budget requires --data")):
-            result = run("compress", str(self.model), *words, "-o", str(self.output))
+            result = run("compress", "zoo:cifar10-quick", *words, "-o", str(self.output))
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertIn(message, result.stderr)
             self.assertEqual(result.stderr.count("\n"), 1)

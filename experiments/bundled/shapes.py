@@ -1,9 +1,12 @@
-"""The procedural data set of the bundled network: 32x32 color pictures of ten figures and textures.
+"""Draws the bundled pictures: 32x32 color pictures of ten figures and textures, in the manner of the data set
+`shapes` that the bundled network is trained on. Needs NumPy. Usage: shapes.py FOLDER
 
 Every picture is drawn from a seed: figure, colors, place, size, rotation, contrast and noise. The
 project makes it itself, so it can be shipped and needs no download.
 """
+import pathlib
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -67,13 +70,6 @@ def picture(seed):
     return label, np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
 
 
-def batch(first_seed, count):
-    """`count` pictures as (float32 N x 3 x 32 x 32 in [-1, 1], int64 labels)."""
-    drawn = [picture(seed) for seed in range(first_seed, first_seed + count)]
-    pixels = np.stack([image for _, image in drawn]).astype(np.float32)
-    return pixels / 127.5 - 1, np.array([label for label, _ in drawn], np.int64)
-
-
 def write_png(path, image):
     """Writes a 3 x H x W uint8 array."""
     _, height, width = image.shape
@@ -86,3 +82,19 @@ def write_png(path, image):
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) +
                      chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)) + chunk(b"IEND", b""))
+
+
+def main():
+    shown, seed = {}, 20_000_000
+    while len(shown) < len(CLASSES):
+        label, image = picture(seed)
+        shown.setdefault(label, image)
+        seed += 1
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for label, image in sorted(shown.items()):
+        write_png(folder / f"{label}_{CLASSES[label]}.png", image)
+
+
+if __name__ == "__main__":
+    main()
