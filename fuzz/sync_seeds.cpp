@@ -25,6 +25,9 @@ int main(int argc, char** argv) {
     writer.add("b",
                codec::encode_uniform(codec::quantize_uniform(weights, 5), weights.shape(), how));
     writer.add("c", codec::encode_exact(weights, how));
+    Tensor dense(DType::f32, {64});
+    for (float& value : dense.mutable_data<float>()) value = static_cast<float>(random.normal());
+    writer.add("e", codec::encode_exact(dense, how));
     writer.add("d", codec::encode_exact(Tensor(DType::i64, {5}), how));
     writer.finish();
     base::write_file_atomically(fmt::format("{}/mode{}.sync", argv[1], mode),

@@ -160,11 +160,27 @@ class Compress(unittest.TestCase):
         self.assertEqual(other.returncode, 2)
         self.assertRegex(other.stderr, "keeps another run .*name another folder with --work or remove it")
 
+    def test_balanced_kernels_as_onnx(self):
+        self.assertEqual(run(*QUICK, "-o", str(self.model)).returncode, 0)
+        output = self.path / "even.onnx"
+        words = [output if word == str(self.output) else word for word in self.quick]
+        result = run(*map(str, words), "--method", "balanced", "--q-rounding", "down")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("pruned, with index", result.stdout)
+        self.assertNotIn("Huffman", result.stdout)
+        tables = json.loads(run("inspect", str(output), "--sparsity", "--json").stdout)["tables"]
+        imbalance = next(table for table in tables if table["title"].startswith("Imbalance"))
+        self.assertTrue(imbalance["rows"])
+        for row in imbalance["rows"]:
+            self.assertEqual(row[2], 1, row)
+
     def test_refusals(self):
         for words, message in ((["--data", "mnist"], "set SYNCOPATE_DATA"), (["--data", "no/folder"], "no/folder"),
                                (["--data", "shapes", "--budget", "-1"], "--budget"),
-                               (["--budget", "1"], "--budget requires --data")):
-            result = run("compress", "zoo:cifar10-quick", *words, "-o", str(self.output))
+                               (["--budget", "1"], "--budget requires --data"),
+                               (["-o", "net.onnx"], "--output net.onnx: expected FILE.sync")):
+            words = words if "-o" in words else [*words, "-o", str(self.output)]
+            result = run("compress", "zoo:cifar10-quick", *words)
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertIn(message, result.stderr)
             self.assertEqual(result.stderr.count("\n"), 1)

@@ -183,6 +183,10 @@ void compress_command(const CompressArguments& arguments, Console& console) {
   const Output output("--output", arguments.output);
   const Output json("--json", arguments.json);
   const codec::CompressOptions options = to_options(arguments);
+  if (arguments.output.ends_with(".onnx")) {
+    fail("--output {}: expected FILE.sync; an ONNX file comes of --data (pruning with training)",
+         arguments.output);
+  }
   const ir::Graph graph = flow::load_model(to_model(arguments.model));
   ProgressBar bar(console.progress_visible());
   // A regular file is written as it comes; standard output and devices get it whole.

@@ -158,7 +158,8 @@ void add_compress(App& root, CompressArguments& compress) {
                                   "Store a network in a .sync file, quantized and entropy-coded; "
                                   "show its size after every stage");
   add_model(app, compress.model);
-  app.add_option("-o,--output", compress.output, "File to write [none: sizes alone]")
+  app.add_option("-o,--output", compress.output,
+                 "File to write [none: sizes alone]; with --data, .onnx: no codebooks")
       ->type_name("FILE.sync");
   app.add_option("--mode", compress.mode,
                  "Entropy coder: max (smallest), fast (rANS) or huffman (the paper's) [max]")
@@ -205,7 +206,11 @@ void add_compress(App& root, CompressArguments& compress) {
       "  syncopate compress net.onnx -o net.sync --codebook 8 --tolerance 0.001 --layer fc6=4\n"
       "  syncopate compress net.onnx -o net.sync --data cifar10 --budget 0.5 --report net.html\n"
       "With --data the network is pruned step by step with training in between, its codebooks are "
-      "retrained, and\nwhat holds the budget is written; interrupted, the same command goes on.");
+      "retrained, and\nwhat holds the budget is written; interrupted, the same command goes on. "
+      "With -o FILE.onnx it is pruned and "
+      "trained, no more:\n"
+      "  syncopate compress net.onnx -o even.onnx --data cifar10 --method balanced --q-rounding "
+      "down");
 }
 
 void add_decompress(App& root, DecompressArguments& decompress) {

@@ -71,7 +71,7 @@ Record read_head(std::span<const std::byte> head) {
   record.payload_bytes = reader.varint("its size", std::uint64_t{1} << 48);
   if (record.kind == RecordKind::tensor) {
     record.tensor.dtype = take_enum(reader, DType::boolean, "element type");
-    record.tensor.form = take_enum(reader, Form::floats, "form");
+    record.tensor.form = take_enum(reader, Form::sparse_floats, "form");
     record.tensor.mode = take_enum(reader, Mode::max, "coding mode");
     const std::uint64_t rank = reader.varint("its rank", kMostRank);
     for (std::uint64_t d = 0; d < rank; ++d) {

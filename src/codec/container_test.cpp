@@ -100,6 +100,23 @@ TEST(Container, CodedWeightsAreWhatTheyStandFor) {
   }
 }
 
+TEST(Container, PrunedFloatsCostTheirWeightsAndAMap) {
+  Random random(5);
+  Tensor weights(DType::f32, {32, 16, 3, 3});
+  for (float& value : weights.mutable_data<float>())
+    value = random.chance(0.2) ? static_cast<float>(random.normal()) : 0;
+  weights.mutable_data<float>()[3] = -0.0F;  // No zero of pruning: its sign must come back.
+  weights.mutable_data<float>()[4] = std::numeric_limits<float>::quiet_NaN();
+  const auto count = static_cast<std::size_t>(weights.size());
+  for (const Mode mode : {Mode::huffman, Mode::fast, Mode::max}) {
+    const CodedTensor coded = encode_exact(weights, mode);
+    EXPECT_EQ(coded.form, Form::sparse_floats);
+    EXPECT_TRUE(same_bits(decode_tensor(coded), weights));
+    EXPECT_LT(coded.payload.size(), count * 4 / 5 + count / 8)
+        << "a fifth of the floats, a bit each";
+  }
+}
+
 TEST(Container, RoundedFloatsKeepTheirUpperBits) {
   const Tensor tensor = Tensor::from<float>({5}, {1.0F + 1.0F / 256, 1.0F + 3.0F / 512, -3.4e38F,
                                                   std::numeric_limits<float>::infinity(), 0});

@@ -210,6 +210,49 @@ Tensor decode_floats(const CodedTensor& coded) {
   return tensor;
 }
 
+/// Zeros of a positive sign: what pruning leaves.
+std::int64_t zeros_of(std::span<const float> values) {
+  return std::count_if(values.begin(), values.end(),
+                       [](float value) { return std::bit_cast<std::uint32_t>(value) == 0; });
+}
+
+/// A zero among floats would be an exponent far from all others and three empty bytes.
+CodedTensor encode_sparse_floats(const Tensor& tensor, Mode mode) {
+  CodedTensor coded{DType::f32, tensor.shape(), Form::sparse_floats, mode, {}};
+  ByteWriter writer(coded.payload);
+  const std::span<const float> values = tensor.data<float>();
+  Integers there;
+  std::vector<float> others;
+  for (const float value : values) {
+    const bool zero = std::bit_cast<std::uint32_t>(value) == 0;
+    there.push_back(zero ? 0 : 1);
+    if (!zero) others.push_back(value);
+  }
+  put_integers(writer, there, tensor.shape(), mode);
+  Tensor packed(DType::f32, {static_cast<std::int64_t>(others.size())});
+  std::copy(others.begin(), others.end(), packed.mutable_data<float>().begin());
+  writer.bytes(encode_floats(packed, mode).payload);
+  pad(coded);
+  return coded;
+}
+
+Tensor decode_sparse_floats(const CodedTensor& coded) {
+  ByteReader reader(coded.payload);
+  const Integers there = take_integers(reader, coded.shape, coded.mode);
+  if (std::any_of(there.begin(), there.end(), [](auto t) { return t != 0 && t != 1; })) {
+    fail("its map of zeros has values other than 0 and 1");
+  }
+  const std::int64_t others = std::count(there.begin(), there.end(), 1);
+  const std::span<const std::byte> rest = reader.rest();
+  const Tensor packed = decode_tensor(
+      {DType::f32, {others}, Form::floats, coded.mode, Bytes(rest.begin(), rest.end())});
+  Tensor tensor = Tensor::uninitialized(DType::f32, coded.shape);
+  const float* next = packed.data<float>().data();
+  std::transform(there.begin(), there.end(), tensor.mutable_data<float>().begin(),
+                 [&](std::int32_t t) { return t == 0 ? 0.0F : *next++; });
+  return tensor;
+}
+
 Tensor decode_uniform(const CodedTensor& coded) {
   ByteReader reader(coded.payload);
   const auto scale = reader.take<float>();
@@ -248,7 +291,8 @@ std::vector<float> take_book(ByteReader& reader) {
 }  // namespace
 
 std::string_view name_of(Form form) {
-  constexpr std::array<std::string_view, 4> kNames = {"integers", "scaled", "codebook", "floats"};
+  constexpr std::array<std::string_view, 5> kNames = {"integers", "scaled", "codebook", "floats",
+                                                      "sparse floats"};
   return kNames[static_cast<std::size_t>(form)];
 }
 
@@ -256,7 +300,10 @@ CodedTensor encode_exact(const Tensor& tensor, Mode mode) {
   if (tensor.dtype() != DType::f32) return encode_integer_tensor(tensor, mode);
   const std::span<const float> values = tensor.data<float>();
   const std::vector<float> distinct = distinct_values(values);
-  if (distinct.empty()) return encode_floats(tensor, mode);
+  if (distinct.empty()) {
+    const bool sparse = zeros_of(values) * 16 >= static_cast<std::int64_t>(values.size());
+    return sparse ? encode_sparse_floats(tensor, mode) : encode_floats(tensor, mode);
+  }
   if (const float scale = common_scale(distinct); scale > 0) {
     Uniform uniform{scale, {}};
     for (const float value : values) {
@@ -349,6 +396,8 @@ Tensor decode_tensor(const CodedTensor& coded) {
       return expand(decode_codebooks(coded));
     case Form::floats:
       return decode_floats(coded);
+    case Form::sparse_floats:
+      return decode_sparse_floats(coded);
   }
   fail("its form {} is unknown", static_cast<int>(coded.form));
 }

@@ -12,11 +12,12 @@ namespace syncopate::codec {
 
 /// How elements are made from what is coded.
 enum class Form : std::uint8_t {
-  integers,  ///< Elements are the integers.
-  scaled,    ///< float(integer) * scale.
-  codebook,  ///< Entries of codebooks of float32; integers are ranks next to the entry nearest
-             ///< zero.
-  floats     ///< Exponents, signs and mantissas of float32, each coded by itself.
+  integers,      ///< Elements are the integers.
+  scaled,        ///< float(integer) * scale.
+  codebook,      ///< Entries of codebooks of float32; integers are ranks next to the entry nearest
+                 ///< zero.
+  floats,        ///< Exponents, signs and mantissas of float32, each coded by itself.
+  sparse_floats  ///< Where zeros are, then all other elements as floats.
 };
 /// "integers", "scaled", ...
 std::string_view name_of(Form form);
@@ -31,7 +32,8 @@ struct CodedTensor {
 };
 
 /// Codes a tensor so that it decodes bit for bit, in the shortest form: integers as they are;
-/// floats that are integers times a scale, or few distinct values, as those; any others as floats.
+/// floats that are integers times a scale, or few distinct values, as those; any others as floats,
+/// zeros apart where there are many.
 CodedTensor encode_exact(const Tensor& tensor, Mode mode);
 /// Codes what stands for weights; decodes to float(integer) * scale.
 CodedTensor encode_uniform(const Uniform& uniform, const Shape& shape, Mode mode);

@@ -31,7 +31,9 @@ report::ResultTable stage_table(const Result& result) {
                           number(stage.accuracy, 2, " %"),
                           number(stage.accuracy - result.dense_accuracy, 2)});
   }
-  table.notes = {"The last two are whole files: structure, biases and heads included."};
+  if (!result.file.empty()) {
+    table.notes = {"The last two are whole files: structure, biases and heads included."};
+  }
   return table;
 }
 
@@ -98,9 +100,12 @@ report::Outcome to_outcome(const Result& result, const Options& options) {
   report::Outcome outcome;
   outcome.title = fmt::format("Compressing {}", result.network);
   outcome.notes = {
-      fmt::format("{} pruning, codebooks of at most {} (convolutions) and {} bits (matrices), a "
-                  "budget of {} points of top-1.",
-                  prune::name_of(options.pruning.method), options.conv_bits, options.fc_bits,
+      fmt::format("{} pruning, {}, a budget of {} points of top-1.",
+                  prune::name_of(options.pruning.method),
+                  options.codebooks
+                      ? fmt::format("codebooks of at most {} (convolutions) and {} bits (matrices)",
+                                    options.conv_bits, options.fc_bits)
+                      : "no codebooks",
                   options.budget),
       "Layers share the loss by a scan on training pictures; test pictures decide only which step "
       "is the last."};

@@ -38,10 +38,11 @@ void check(const Options& options) {
 std::string identity_of(const ir::Graph& dense, const Options& o) {
   return fmt::format(
       "network {:016x}, budget {}, {} density {} step {}, epochs {} {} {} {}, bits {} {}, rows {}, "
-      "rates {}, other {}, {}",
+      "rates {}, other {}, {}{}",
       checksum_of(onnx::export_bytes(dense)), o.budget, prune::name_of(o.pruning.method), o.density,
       o.step, o.step_epochs, o.more_epochs, o.settle_epochs, o.book_epochs, o.conv_bits, o.fc_bits,
-      o.rows_per_book, fmt::join(o.rates, " "), o.other_bits, o.identity);
+      o.rows_per_book, fmt::join(o.rates, " "), o.other_bits, o.codebooks ? "" : "no codebooks, ",
+      o.identity);
 }
 
 /// Shares of non-zero weights, layer by layer, and of all.
@@ -124,16 +125,23 @@ class Pipeline {
 
   Result run() {
     std::vector<State> pruned = prune_down();
-    // Pruned as far as possible, a network may not survive quantization: then the step before.
-    std::optional<State> quantized;
-    while (!quantized) {
-      State settled = settle(pruned.back(), pruned.size() - 1);
-      const bool last = pruned.size() == 1 || options_.density > 0;
-      quantized = quantize(settled, pruned.size() - 1, last);
-      if (quantized) add_stages(settled, *quantized);
-      pruned.pop_back();
+    State settled = settle(pruned.back(), pruned.size() - 1);
+    State last = settled;
+    if (options_.codebooks) {
+      // Pruned as far as possible, a network may not survive quantization: then the step before.
+      std::optional<State> quantized;
+      while (!(quantized = quantize(settled, pruned.size() - 1,
+                                    pruned.size() == 1 || options_.density > 0))) {
+        pruned.pop_back();
+        settled = settle(pruned.back(), pruned.size() - 1);
+      }
+      last = std::move(*quantized);
     }
-    result_.within_budget = within(*quantized);
+    add_pruned(settled);
+    if (options_.codebooks) add_coded(last);
+    result_.densities = densities_of(last.graph, options_.pruning).layers;
+    result_.within_budget = within(last);
+    result_.pruned = std::move(settled.graph);
     return std::move(result_);
   }
 
@@ -289,12 +297,17 @@ class Pipeline {
     return container_of(graph, how, report);
   }
 
-  void add_stages(const State& pruned, const State& stored) {
+  void add_pruned(const State& pruned) {
     codec::CompressReport sizes;
     container_of(pruned.graph, {.mode = codec::Mode::fast}, sizes);
     result_.stages = {
         {"dense, float32", total(sizes, &codec::StageSizes::dense), dense_.accuracy},
         {"pruned, with index", total(sizes, &codec::StageSizes::pruned), pruned.accuracy}};
+    if (!options_.codebooks) result_.sizes = std::move(sizes);
+  }
+
+  void add_coded(const State& stored) {
+    codec::CompressReport sizes;
     codec::Bytes huffman = coded(stored.graph, books_, codec::Mode::huffman, sizes);
     const std::int64_t halves =
         (32 - options_.other_bits) * sizes.small_elements / 8;  // of biases and the like
@@ -305,7 +318,6 @@ class Pipeline {
         {"Huffman", static_cast<std::int64_t>(huffman.size()), stored.accuracy});
     result_.stages.push_back(
         {"context mixing", static_cast<std::int64_t>(result_.file.size()), stored.accuracy});
-    result_.densities = densities_of(stored.graph, options_.pruning).layers;
   }
 
   /// Entries of codebooks move together, so they need less than single weights [assumed].

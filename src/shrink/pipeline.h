@@ -12,7 +12,8 @@
 
 // The software half of Cambricon-S as one pipeline (notes, section 3): prune step by step with
 // tuning in between, quantize locally and retrain the codebooks, code what is left; all under a
-// budget of accuracy.
+// budget of accuracy. Its first half alone, with balanced kernels, is the training of Sense (notes,
+// section 5.1).
 
 namespace syncopate::shrink {
 
@@ -33,9 +34,10 @@ struct Options {
   std::int64_t rows_per_book = 0;  ///< See codec::CodebookOptions.
   /// Tried in turn until the budget holds; see codec::CodebookOptions::rate.
   std::vector<double> rates{0.2, 0.1, 0.05, 0.025, 0.0125};
-  int other_bits = 16;   ///< See codec::CompressOptions.
-  std::string folder;    ///< Where work is kept, so that it can go on.
-  std::string identity;  ///< What the work depends on besides these options and the network.
+  int other_bits = 16;    ///< See codec::CompressOptions.
+  bool codebooks = true;  ///< False: pruned and tuned only; Result::file stays empty.
+  std::string folder;     ///< Where work is kept, so that it can go on.
+  std::string identity;   ///< What the work depends on besides these options and the network.
 };
 
 /// A network that was measured on the way.
@@ -60,10 +62,11 @@ struct Result {
   std::string network;
   double dense_accuracy = 0;
   bool within_budget = true;
-  std::vector<Stage> stages;  ///< Dense, pruned with index, quantized, Huffman, context mixing.
+  std::vector<Stage> stages;  ///< Dense, pruned with index; quantized, Huffman, context mixing.
   std::vector<Point> points;  ///< In the order they were measured.
   codec::CompressReport sizes;
   codec::Bytes file;  ///< The container.
+  ir::Graph pruned;   ///< What the second stage is about: pruned and tuned, values in float32.
   /// Density of each layer in the end, in the network's order.
   std::vector<std::pair<std::string, double>> densities;
 };

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "prune/imbalance.h"
 #include "prune/prune.h"
 #include "shrink/allocate.h"
 #include "shrink/outcome.h"
@@ -150,6 +151,25 @@ TEST_F(ShrinkTest, ADensityIsReachedWhateverItCosts) {
     if (point.name.starts_with("pruned")) least = std::min(least, point.density);
   }
   EXPECT_NEAR(least, 0.3, 0.005);
+}
+
+TEST_F(ShrinkTest, WithoutCodebooksItStopsWhenEveryKernelKeepsAsManyWeights) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  options_.pruning.method = prune::Method::balanced;
+  options_.pruning.q_rounding = prune::QRounding::down;
+  options_.budget = 20;
+  options_.codebooks = false;
+  const Result result = compress(graph, options_, coach, {});
+  EXPECT_TRUE(result.file.empty());
+  ASSERT_EQ(result.stages.size(), 2U);
+  EXPECT_LT(result.stages[1].bytes, result.stages[0].bytes);
+  EXPECT_EQ(coach.accuracy(result.pruned, Pictures::test), result.stages[1].accuracy);
+  for (const prune::LayerImbalance& layer : prune::imbalance(result.pruned)) {
+    EXPECT_EQ(layer.kernel, 1) << layer.node;
+  }
+  EXPECT_LT(result.densities[0].second, 1);
+  EXPECT_EQ(to_outcome(result, options_).tables[0].rows.size(), 2U);
 }
 
 TEST_F(ShrinkTest, OptionsThatMakeNoSenseAreRefused) {

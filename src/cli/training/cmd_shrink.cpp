@@ -9,6 +9,7 @@
 #include "cli/training/commands.h"
 #include "cli/training/recipe.h"
 #include "flow/evaluate.h"
+#include "onnx/export.h"
 #include "shrink/outcome.h"
 #include "shrink/pipeline.h"
 
@@ -47,6 +48,7 @@ shrink::Options to_options(const CompressArguments& arguments, const train::Opti
   options.rows_per_book = arguments.rows;
   if (!from.rates.empty()) options.rates = from.rates;
   if (arguments.other_bits > 0) options.other_bits = arguments.other_bits;
+  options.codebooks = !arguments.output.ends_with(".onnx");
   options.folder = !from.work.empty()         ? from.work
                    : arguments.output.empty() ? arguments.model.model + ".work"
                                               : arguments.output + ".work";
@@ -117,8 +119,10 @@ void shrink_command(const CompressArguments& arguments, int threads, Console& co
   }();
   bar.clear();
   const report::Outcome outcome = shrink::to_outcome(result, options);
-  if (output.wanted()) {
+  if (output.wanted() && options.codebooks) {
     output.write({reinterpret_cast<const char*>(result.file.data()), result.file.size()}, console);
+  } else if (output.wanted()) {
+    output.write(onnx::export_bytes(result.pruned), console);
   }
   if (json.wanted()) json.write(report::to_json(outcome), console);
   if (html.wanted()) html.write(report::to_html(outcome), console);
