@@ -22,7 +22,8 @@ namespace {
 using Range = tbb::blocked_range<std::int64_t>;
 
 /// Of the pairs issued, all booked as work so far, some are effectual; the others are bubbles.
-void book_effectual(std::int64_t effectual, sim::Stats& stats) {
+void book_effectual(const ConvCounter& conv, std::int64_t effectual, sim::Stats& stats) {
+  conv.count_effectual(effectual, stats);
   stats.pairs_effectual += effectual;
   stats[sim::Cause::work] += effectual - stats.pairs_issued;
   stats[sim::Cause::bubble] += stats.pairs_issued - effectual;
@@ -227,7 +228,7 @@ sim::Stats ArrayRun::count(const sim::TimeSink& sink) const {
   const TileCycles cycles = count_tiles(totals);
   sim::Stats total = zero();
   for (const sim::Stats& part : totals) total += part;
-  if (conv_) book_effectual(data_.effectual_pairs(), total);
+  if (conv_) book_effectual(*conv_, data_.effectual_pairs(), total);
   envelope_.add_layer(total);
   const NeuronSizes sizes(data_, layer_.neurons, NeuronSizes::By::prefix);
   const LayerTraffic traffic(layer_, sequence_, sizes, envelope_, total);
@@ -243,7 +244,7 @@ sim::TileResult ArrayRun::count_box(const map::TileBox& box) const {
       neurons->load(data_, box, position_words(layer_.loops, layer_.tiling));
     }
     conv_->count(box, *neurons, result.stats);
-    book_effectual(array::effectual_pairs(data_, box), result.stats);
+    book_effectual(*conv_, array::effectual_pairs(data_, box), result.stats);
   } else {
     plain_->count(box, result.stats);
   }

@@ -32,6 +32,11 @@ class ConvCounter {
   /// operands alone, and the caller turns the others into bubbles.
   virtual void count(const map::TileBox& box, const PixelMasks& neurons,
                      sim::Stats& stats) const = 0;
+  /// Books what follows from the number of effectual pairs alone, after all tiles of a layer, or
+  /// one: `pairs` are theirs. So that a counter need not find them again.
+  virtual void count_effectual(std::int64_t pairs, sim::Stats& stats) const {
+    static_cast<void>(pairs), static_cast<void>(stats);
+  }
   /// False when only shapes and weights decide: `neurons` is then empty.
   virtual bool uses_neurons() const { return true; }
   /// False when, besides, only the number of pixels counts, not where they lie: tiles of the same

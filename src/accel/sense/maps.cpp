@@ -175,12 +175,6 @@ void Maps::load(const sim::LayerData& data, const map::TileBox& box, std::int64_
     tiles_[i].outputs = areas[i];
     load_tile(data, box, tiles_[i]);
   }
-  if (config_.mode == PeMode::match || l.kernel_size() == 1) return;
-  windows_.assign(static_cast<std::size_t>(l.kernel_size() * channels_), 0);
-  count_windows(data, box,
-                {Range{box.begin[0], box.end[0]}, Range{box.begin[1], box.end[1]},
-                 Range{box.begin[2], box.end[2]}},
-                windows_);
 }
 
 }  // namespace syncopate::accel::sense

@@ -46,9 +46,6 @@ class Maps : public array::PixelMasks {
     std::vector<std::uint32_t> values;    ///< [channel]: those that meet a weight.
   };
   std::span<const Tile> tiles() const { return {tiles_.data(), used_}; }
-  /// [kernel position][channel]: non-zero inputs under it, over all outputs of the block; cartesian
-  /// mode with kernels of several weights only.
-  std::span<const std::uint32_t> windows() const { return windows_; }
   /// A fully connected layer's inputs, from the bit where weights of the block begin.
   std::span<const std::uint64_t> bits() const { return bits_; }
 
@@ -64,7 +61,6 @@ class Maps : public array::PixelMasks {
   std::vector<std::int32_t> order_;
   std::vector<Tile> tiles_;
   std::size_t used_ = 0;
-  std::vector<std::uint32_t> windows_;
   std::vector<std::uint64_t> bits_;
 };
 

@@ -33,7 +33,6 @@ class Look {
         kernel_(geometry.loops().kernel_size()) {}
 
   ColumnGroup group(std::int64_t number, bool with_table) const;
-  std::vector<std::uint32_t> outputs() const;
 
  private:
   const std::uint64_t* row(std::int64_t out, std::int64_t position) const {
@@ -107,31 +106,16 @@ void Look::fill_table(std::int64_t out0, ColumnGroup& group) const {
   }
 }
 
-std::vector<std::uint32_t> Look::outputs() const {
-  std::vector<std::uint32_t> counts(static_cast<std::size_t>(kernel_ * channels_), 0);
-  ChannelCounter counter(channels_);
-  for (std::int64_t k = 0; k < kernel_; ++k) {
-    for (std::int64_t out = segment_.out0; out < segment_.out1; ++out) {
-      counter.add(row(out, k), segment_.in0);
-    }
-    counter.finish(std::span(counts).subspan(static_cast<std::size_t>(k * channels_),
-                                             static_cast<std::size_t>(channels_)));
-  }
-  return counts;
-}
-
 }  // namespace
 
 SegmentWeights look_at(const Config& config, const Geometry& geometry, const sim::LayerData& data,
-                       const array::Segment& segment, const WeightTables& tables) {
+                       const array::Segment& segment, bool with_tables) {
   const Look look(config, geometry, data, segment);
-  SegmentWeights result;
   const std::int64_t groups = array::ceil_div(segment.out1 - segment.out0, config.columns);
-  result.groups.resize(static_cast<std::size_t>(groups));
+  SegmentWeights result(static_cast<std::size_t>(groups));
   tbb::parallel_for(std::int64_t{0}, groups, [&](std::int64_t g) {
-    result.groups[static_cast<std::size_t>(g)] = look.group(g, tables.products);
+    result[static_cast<std::size_t>(g)] = look.group(g, with_tables);
   });
-  if (tables.windows) result.outputs = look.outputs();
   return result;
 }
 

@@ -21,21 +21,12 @@ struct ColumnGroup {
 /// Columns in a row of ColumnGroup::table.
 inline constexpr std::int64_t kTableWidth = 64;
 
-/// A tile's weights, as the array takes them.
-struct SegmentWeights {
-  std::vector<ColumnGroup> groups;
-  /// [kernel position][channel]: outputs with a weight there; see Maps::windows.
-  std::vector<std::uint32_t> outputs;
-};
+/// A tile's weights, as the array takes them, group by group.
+using SegmentWeights = std::vector<ColumnGroup>;
 
-/// Which tables a layer needs.
-struct WeightTables {
-  bool products = false;  ///< ColumnGroup::table
-  bool windows = false;   ///< SegmentWeights::outputs
-};
-
-/// Looks at the weights of outputs [out0, out1) and inputs [in0, in1) of a group.
+/// Looks at the weights of outputs [out0, out1) and inputs [in0, in1) of a group. Tables are made
+/// if `with_tables`.
 SegmentWeights look_at(const Config& config, const Geometry& geometry, const sim::LayerData& data,
-                       const array::Segment& segment, const WeightTables& tables);
+                       const array::Segment& segment, bool with_tables);
 
 }  // namespace syncopate::accel::sense
