@@ -46,6 +46,8 @@ class Counter : public array::ConvCounter {
  private:
   Cut cut(std::int64_t ins) const { return {ins, config_.block, loops_.kernel_size()}; }
   void arrange(const array::Segment& segment, Kernels& kernels) const;
+  void make_reads();
+  bool in_place(const map::Tiling& tiling) const;
   void load(const array::PixelMasks& neurons, const Cut& cut, Windows& windows) const;
   void load_pixel(const std::uint64_t* row, const Cut& cut, std::uint32_t* to, std::int64_t pitch,
                   Windows& windows) const;
@@ -53,27 +55,47 @@ class Counter : public array::ConvCounter {
                             std::int64_t number, std::int64_t pixels, sim::Stats& stats) const;
   std::int64_t count_blocks(const Windows& windows, const Cut& cut, const std::uint32_t* kernels,
                             std::int64_t number, sim::Stats& stats) const;
+  PlaneMatch count_plane(const Windows& windows, const map::TileBox& box, std::int64_t out,
+                         std::int64_t number, sim::Stats& stats) const;
   void book_waves(const std::vector<std::int32_t>& most, std::int64_t jobs, std::int64_t kernels,
                   sim::Stats& stats) const;
 
   const Config& config_;
   map::Loops loops_;
-  bool by_blocks_;
+  const sim::BitPlane& plane_;  ///< Of the weights.
+  bool by_blocks_, in_place_;   ///< Blocks in place: units of the plane.
   array::Segments segments_;
-  array::OutputMasks rows_;
-  std::vector<Kernels> kernels_;  ///< Per segment.
+  std::vector<Kernels> kernels_;                            ///< Per segment; none if in place.
+  std::vector<std::int64_t> neuron_reads_, synapse_reads_;  ///< Rows that hold so many values.
 };
 
 Counter::Counter(const Config& config, const sim::LayerData& data, const array::DecodedLayer& layer)
     : config_(config),
       loops_(data.loops()),
+      plane_(data.weight_bits()),
       by_blocks_(Config::by_blocks(loops_)),
+      in_place_(in_place(layer.tiling)),
       segments_(layer.loops, layer.tiling),
-      rows_(data, layer.tiling),
-      kernels_(static_cast<std::size_t>(segments_.size())) {
+      kernels_(in_place_ ? 0 : static_cast<std::size_t>(segments_.size())) {
+  make_reads();
+  if (in_place_) return;
   tbb::parallel_for(std::int64_t{0}, segments_.size(), [this](std::int64_t s) {
     arrange(segments_.at(s), kernels_[static_cast<std::size_t>(s)]);
   });
+}
+
+void Counter::make_reads() {
+  const std::int64_t most = block_units(loops_.kernel_size(), config_.block) * kUnitBits;
+  for (std::int64_t values = 0; values <= most; ++values) {
+    neuron_reads_.push_back(ceil_div(values, config_.rows));
+    synapse_reads_.push_back(ceil_div(values, config_.columns));
+  }
+}
+
+/// Copying the weights of a fully connected layer would cost more than counting them once.
+bool Counter::in_place(const map::Tiling& tiling) const {
+  return by_blocks_ && loops_.kernel_size() == 1 && config_.block == kUnitBits &&
+         (tiling.ins % kUnitBits == 0 || tiling.ins >= loops_.ins);
 }
 
 void Counter::arrange(const array::Segment& s, Kernels& kernels) const {
@@ -84,9 +106,10 @@ void Counter::arrange(const array::Segment& s, Kernels& kernels) const {
     const std::int64_t end = std::min(s.out1, out + config_.columns);
     for (std::int64_t b = 0; b < cut.blocks(); ++b) {
       for (std::int64_t o = out; o < end; ++o, to += cut.units_of(b)) {
-        cut_block(rows_.rows(s.group, o, s.in0), cut.kernel, cut.ins, b * cut.block, cut.ins_of(b),
-                  to);
-        kernels.reads += ceil_div(count_units(to, cut.units_of(b)), config_.columns);
+        const std::int64_t row = (s.group * loops_.outs + o) * cut.kernel;
+        cut_block(plane_.data.data() + row * plane_.words, cut.kernel, plane_.words * 64,
+                  s.in0 + b * cut.block, cut.ins_of(b), to);
+        kernels.reads += synapse_reads_[static_cast<std::size_t>(count_units(to, cut.units_of(b)))];
       }
     }
   }
@@ -99,7 +122,8 @@ void Counter::load_pixel(const std::uint64_t* row, const Cut& cut, std::uint32_t
   units.resize(static_cast<std::size_t>(block_units(cut.kernel, cut.block)));
   for (std::int64_t b = 0; b < cut.blocks(); ++b) {
     cut_block(row, cut.kernel, cut.ins, b * cut.block, cut.ins_of(b), units.data());
-    windows.reads += ceil_div(count_units(units.data(), cut.units_of(b)), config_.rows);
+    windows.reads +=
+        neuron_reads_[static_cast<std::size_t>(count_units(units.data(), cut.units_of(b)))];
     for (std::int64_t u = 0; u < cut.units_of(b); ++u, to += pitch) {
       *to = units[static_cast<std::size_t>(u)];
     }
@@ -171,19 +195,40 @@ std::int64_t Counter::count_blocks(const Windows& windows, const Cut& cut,
   return pairs;
 }
 
+/// The same with kernels in place; of these, also the reads.
+PlaneMatch Counter::count_plane(const Windows& windows, const map::TileBox& box, std::int64_t out,
+                                std::int64_t number, sim::Stats& stats) const {
+  thread_local std::vector<std::int32_t> most;
+  const std::int64_t blocks = this->cut(box.in1 - box.in0).blocks();
+  most.resize(static_cast<std::size_t>(blocks));
+  const std::int64_t row = box.group * loops_.outs + out;
+  const PlaneMatch match = match_plane(
+      windows.units.data(), {plane_.row(row).data(), number, plane_.words, box.in0 / kUnitBits},
+      blocks, synapse_reads_.data(), most.data());
+  book_waves(most, blocks, number, stats);
+  return match;
+}
+
 void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
                     sim::Stats& stats) const {
   const Cut cut = this->cut(box.in1 - box.in0);
   const Windows& windows =
       neurons.derived<Windows>([&](Windows& made) { load(neurons, cut, made); });
-  const Kernels& kernels = kernels_[static_cast<std::size_t>(segments_.number(box))];
+  const Kernels* kernels =
+      in_place_ ? nullptr : &kernels_[static_cast<std::size_t>(segments_.number(box))];
   const std::int64_t pixels = box.pixels(), outs = box.out1 - box.out0;
   const std::int64_t waves = ceil_div(pixels, config_.rows);
   const std::int64_t groups = ceil_div(outs, config_.columns);
-  std::int64_t pairs = 0;
+  std::int64_t pairs = 0, kernel_reads = kernels != nullptr ? kernels->reads : 0;
   for (std::int64_t out = 0; out < outs; out += config_.columns) {
     const std::int64_t number = std::min(config_.columns, outs - out);
-    const std::uint32_t* group = kernels.units.data() + out * cut.units();
+    if (kernels == nullptr) {
+      const PlaneMatch match = count_plane(windows, box, box.out0 + out, number, stats);
+      pairs += match.pairs;
+      kernel_reads += match.reads;
+      continue;
+    }
+    const std::uint32_t* group = kernels->units.data() + out * cut.units();
     pairs += by_blocks_ ? count_blocks(windows, cut, group, number, stats)
                         : count_pixels(windows, cut, group, number, pixels, stats);
   }
@@ -194,7 +239,7 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
   tally(stats, Act::add, pairs);
   tally(stats, kMatch, pairs);
   tally(stats, Act::neuron_read, groups * windows.reads);
-  tally(stats, Act::synapse_read, waves * kernels.reads);
+  tally(stats, Act::synapse_read, waves * kernel_reads);
   tally(stats, Act::index_read, (groups * pixels + waves * outs) * cut.units());
   tally(stats, kPass, pixels * outs * cut.units());
 }

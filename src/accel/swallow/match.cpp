@@ -55,6 +55,23 @@ SYNCOPATE_MULTIVERSION std::int64_t match_one_plain(const std::uint32_t* window,
   return all;
 }
 
+SYNCOPATE_MULTIVERSION void match_plane_plain(const std::uint32_t* window, const PlaneRows& rows,
+                                              std::int64_t blocks, const std::int64_t* reads_of,
+                                              std::int32_t* most, PlaneMatch* match) {
+  std::fill_n(most, blocks, 0);
+  const std::uint64_t* row = rows.first;
+  for (std::int64_t kernel = 0; kernel < rows.kernels; ++kernel, row += rows.words) {
+    for (std::int64_t b = 0; b < blocks; ++b) {
+      const std::int64_t at = rows.unit + b;
+      const auto mask = static_cast<std::uint32_t>(row[at / 2] >> (at % 2 * kUnitBits));
+      const std::int32_t pairs = std::popcount(mask & window[b]);
+      most[b] = std::max(most[b], pairs);
+      match->pairs += pairs;
+      match->reads += reads_of[std::popcount(mask)];
+    }
+  }
+}
+
 #if defined(__x86_64__)
 SYNCOPATE_TARGET_BEGIN("avx512f,avx512vpopcntdq")
 
@@ -117,11 +134,18 @@ std::int64_t count_units(const std::uint32_t* units, std::int64_t number) {
   return count_plain(units, number);
 }
 
-void cut_block(const std::uint64_t* row, std::int64_t kernel, std::int64_t all_ins,
+PlaneMatch match_plane(const std::uint32_t* window, const PlaneRows& rows, std::int64_t blocks,
+                       const std::int64_t* reads_of, std::int32_t* most) {
+  PlaneMatch match;
+  match_plane_plain(window, rows, blocks, reads_of, most, &match);
+  return match;
+}
+
+void cut_block(const std::uint64_t* row, std::int64_t kernel, std::int64_t pitch,
                std::int64_t begin, std::int64_t ins, std::uint32_t* units) {
-  if (ins == 32 && all_ins % 32 == 0 && begin % 32 == 0) {
+  if (ins == 32 && pitch % 32 == 0 && begin % 32 == 0) {
     for (std::int64_t k = 0; k < kernel; ++k) {
-      const std::int64_t bit = k * all_ins + begin;
+      const std::int64_t bit = k * pitch + begin;
       units[k] = static_cast<std::uint32_t>(row[bit / 64] >> (bit % 64));
     }
     return;
@@ -129,7 +153,7 @@ void cut_block(const std::uint64_t* row, std::int64_t kernel, std::int64_t all_i
   thread_local std::vector<std::uint64_t> words;
   words.assign(static_cast<std::size_t>((kernel * ins + 63) / 64 + 1), 0);
   for (std::int64_t k = 0; k < kernel; ++k) {
-    array::append_bits(row, k * all_ins + begin, ins, words.data(), k * ins);
+    array::append_bits(row, k * pitch + begin, ins, words.data(), k * ins);
   }
   for (std::int64_t u = 0; u < block_units(kernel, ins); ++u) {
     units[u] = static_cast<std::uint32_t>(words[static_cast<std::size_t>(u / 2)] >> (u % 2 * 32));
