@@ -3,16 +3,14 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "array/actions.h"
+#include "array/bit_counter.h"
 #include "array/bit_stream.h"
 #include "sim/bits.h"
 
 namespace syncopate::array {
 namespace {
-
-constexpr std::int64_t kColumn = 16;  ///< Inputs per column of the size table.
 
 std::int64_t positions_of(const map::Loops& loops, const Segment& s) {
   return (s.in1 - s.in0) * loops.kernel_size();
@@ -32,13 +30,8 @@ BitmapFormat::BitmapFormat(std::shared_ptr<const sim::Weights> weights, std::int
     const std::int64_t out0 = row % rows_ * grain_;
     const std::int64_t outs = std::min(grain_, loops.outs - out0);
     const std::int64_t first = (row / rows_ * loops.outs + out0) * kernel;
-    std::vector<std::int64_t> found(static_cast<std::size_t>(ceil_div(loops.ins, kColumn)), 0);
-    for (std::int64_t r = first; r < first + outs * kernel; ++r) {
-      const std::uint64_t* words = bits.data.data() + r * bits.words;
-      for (std::size_t column = 0; column < found.size(); ++column) {
-        found[column] += std::popcount(words[column / 4] >> (column % 4 * kColumn) & 0xffff);
-      }
-    }
+    std::vector<std::int32_t> found(static_cast<std::size_t>(ceil_div(loops.ins, kColumn)), 0);
+    count_columns(bits.data.data() + first * bits.words, outs * kernel, bits.words, found);
     for (std::size_t column = 0; column < found.size(); ++column) {
       nonzero_.set(row, static_cast<std::int64_t>(column), found[column]);
     }

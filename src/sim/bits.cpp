@@ -116,6 +116,18 @@ std::uint64_t bits_at(const std::uint64_t* words, std::int64_t begin, std::int64
   return result & low_bits(count);
 }
 
+SYNCOPATE_MULTIVERSION std::int64_t count_in_range(const std::uint64_t* words, std::int64_t begin,
+                                                   std::int64_t end) {
+  if (begin >= end) return 0;
+  const std::int64_t first = begin / 64, last = (end - 1) / 64;
+  const std::uint64_t head = ~std::uint64_t{0} << (begin % 64);
+  const std::uint64_t tail = ~std::uint64_t{0} >> (63 - (end - 1) % 64);
+  if (first == last) return std::popcount(words[first] & head & tail);
+  std::int64_t total = std::popcount(words[first] & head) + std::popcount(words[last] & tail);
+  for (std::int64_t w = first + 1; w < last; ++w) total += std::popcount(words[w]);
+  return total;
+}
+
 }  // namespace
 
 void pack_nonzero(std::span<const std::int16_t> values, std::uint64_t* bits) {
@@ -145,17 +157,7 @@ std::int64_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::i
 }
 
 std::int64_t count_range(const std::uint64_t* words, std::int64_t begin, std::int64_t end) {
-  std::int64_t total = 0;
-  while (begin < end && begin % 64 != 0) {
-    const std::int64_t step = std::min(end - begin, 64 - begin % 64);
-    total += std::popcount(bits_at(words, begin, step));
-    begin += step;
-  }
-  const std::int64_t whole = (end - begin) / 64;
-  if (whole > 0) total += count_one(words + begin / 64, whole);
-  begin += whole * 64;
-  if (begin < end) total += std::popcount(bits_at(words, begin, end - begin));
-  return total;
+  return count_in_range(words, begin, end);
 }
 
 void count_windows(const std::uint64_t* a, const std::uint64_t* b, std::int64_t words,

@@ -28,7 +28,7 @@ void append_bits(const std::uint64_t* from, std::int64_t begin, std::int64_t cou
 std::int64_t count_bits(const std::uint64_t* a, std::int64_t words);
 /// Set bits of a AND b. [fast]
 std::int64_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::int64_t words);
-/// Set bits in bits [begin, end).
+/// Set bits in bits [begin, end). [fast]
 std::int64_t count_range(const std::uint64_t* words, std::int64_t begin, std::int64_t end);
 /// counts[i] = set bits of a AND b in window i of `window_words` words each; the last window may be
 /// shorter. [fast]
