@@ -16,12 +16,13 @@
 namespace syncopate::accel::sense {
 namespace {
 
-using Products = std::array<std::uint32_t, kTableWidth>;
+using Products = std::array<std::uint32_t, kMostWidth>;
 
 /// Adds inputs times weights of one feature to the products of a row's PEs.
 SYNCOPATE_MULTIVERSION
-void add_products(std::uint32_t inputs, const std::uint16_t* weights, std::uint32_t* products) {
-  for (std::int64_t j = 0; j < kTableWidth; ++j) products[j] += inputs * weights[j];
+void add_products(std::uint32_t inputs, const std::uint16_t* weights, std::int64_t width,
+                  std::uint32_t* products) {
+  for (std::int64_t j = 0; j < width; ++j) products[j] += inputs * weights[j];
 }
 
 class Counter : public array::ConvCounter {
@@ -87,8 +88,8 @@ void Counter::summed_products(const Maps& maps, const Maps::Tile& tile, const Co
       for (std::int64_t f = 0; f < features_; ++f) {
         const std::uint32_t inputs = tile.features[static_cast<std::size_t>(f * channels + c)];
         if (inputs == 0) continue;
-        add_products(inputs, group.table.data() + (c * features_ + f) * kTableWidth,
-                     products.data());
+        add_products(inputs, group.table.data() + (c * features_ + f) * group.width(),
+                     group.width(), products.data());
       }
     }
     for (std::int64_t j = 0; j < group.columns; ++j) {

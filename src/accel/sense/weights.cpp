@@ -74,7 +74,8 @@ ColumnGroup Look::group(std::int64_t number, bool with_table) const {
 void Look::fill_table(std::int64_t out0, ColumnGroup& group) const {
   const bool match = config_.mode == PeMode::match;
   const std::int64_t features = match ? kernel_ : geometry_.phases();
-  group.table.assign(static_cast<std::size_t>(channels_ * features * kTableWidth), 0);
+  const std::int64_t width = group.width();
+  group.table.assign(static_cast<std::size_t>(channels_ * features * width), 0);
   const auto words = static_cast<std::size_t>((channels_ + 63) / 64);
   std::vector<std::uint64_t> rows(8 * words);
   for (std::int64_t first = 0; first < group.columns; first += 8) {
@@ -95,8 +96,7 @@ void Look::fill_table(std::int64_t out0, ColumnGroup& group) const {
         square = transpose(square);
         for (std::int64_t i = 0; i < std::min<std::int64_t>(8, channels_ - c); ++i) {
           const std::uint64_t spread = kSpread[square >> (8 * i) & 0xff];
-          std::uint16_t* to =
-              group.table.data() + ((c + i) * features + feature) * kTableWidth + first;
+          std::uint16_t* to = group.table.data() + ((c + i) * features + feature) * width + first;
           for (int j = 0; j < 8; ++j) {
             to[j] = static_cast<std::uint16_t>(to[j] + (spread >> (8 * j) & 1));
           }

@@ -13,13 +13,13 @@ struct ColumnGroup {
   std::int64_t columns = 0;            ///< Outputs.
   std::vector<std::uint32_t> weights;  ///< [channel]: non-zero weights of all outputs.
   std::vector<std::uint32_t> largest;  ///< [channel]: of the output with the most.
-  /// [channel][feature][column]: non-zero weights; rows of Width columns. Only where a PE's time is
-  /// no single product.
+  /// [channel][feature][column]: non-zero weights; rows of width() columns. Only where a PE's time
+  /// is no single product.
   std::vector<std::uint16_t> table;
+  /// `columns` in whole wide registers, kMostWidth at most.
+  std::int64_t width() const { return (columns + 15) / 16 * 16; }
 };
-
-/// Columns in a row of ColumnGroup::table.
-inline constexpr std::int64_t kTableWidth = 64;
+inline constexpr std::int64_t kMostWidth = 64;
 
 /// A tile's weights, as the array takes them, group by group.
 using SegmentWeights = std::vector<ColumnGroup>;
