@@ -45,7 +45,7 @@ _syncopate() {
       return
       ;;
     --params) COMPREPLY=($(compgen -W "$(_syncopate_list --names)" -- "$current")); return ;;
-    --rearrange) COMPREPLY=($(compgen -W "off static" -- "$current")); return ;;
+    --rearrange) COMPREPLY=($(compgen -W "off static grouped" -- "$current")); return ;;
     --check) COMPREPLY=($(compgen -W "full sample off" -- "$current")); return ;;
     --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
     --bits) [[ $command == compress ]] || COMPREPLY=($(compgen -W "8 16" -- "$current")); return ;;

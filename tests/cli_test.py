@@ -220,6 +220,21 @@ class Commands(Case):
         after = json.loads(self.succeeds(*run, "--rearrange", "static"))
         self.assertEqual([a["fixed"] for a in after["answers"]], [a["fixed"] for a in before["answers"]])
 
+    def test_grouped_channels_give_the_same_answers(self):
+        options = ["--check", "off", "--input", PICTURES, "--json", "-"]
+        before = json.loads(self.succeeds("run", MODEL, "--on", FIRST, *options))
+        grouped = 0
+        for machine in self.succeeds("list", "--names").split():
+            result = run("run", MODEL, "--on", machine, *options, "--rearrange", "grouped")
+            if result.returncode == 0:
+                grouped += 1
+                after = json.loads(result.stdout)
+                self.assertEqual([a["fixed"] for a in after["answers"]], [a["fixed"] for a in before["answers"]])
+            else:
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(f"{machine} does not take channels in passes", result.stderr)
+        self.assertGreater(grouped, 0)
+
     def test_quantize(self):
         quantized = self.path / "int8.onnx"
         self.succeeds("quantize", MODEL, "--input", PICTURES, "-o", str(quantized))

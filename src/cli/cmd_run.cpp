@@ -21,7 +21,8 @@ flow::RunOptions to_options(const RunArguments& arguments, const std::string& co
   options.input = to_input(arguments.input);
   options.quantize = to_quantize(arguments.precision);
   options.check = sim::check_mode_from(arguments.check);
-  options.rearrange = arguments.rearrange == "static";
+  if (arguments.rearrange == "static") options.rearrange = flow::Rearrangement::sorted;
+  if (arguments.rearrange == "grouped") options.rearrange = flow::Rearrangement::grouped;
   options.dram = arguments.machines.dram;
   options.command = command_line;
   if (!arguments.labels.empty()) options.labels = flow::read_labels(arguments.labels);

@@ -47,10 +47,11 @@ void add_run(App& root, RunArguments& run) {
       ->type_name("HOW")
       ->check(CLI::IsMember({"full", "sample", "off"}).description(""));
   app.add_option("--rearrange", run.rearrange,
-                 "Channels in order of their density on the first inputs, folded into the weights: "
-                 "off or static [off]")
+                 "Order of channels, folded into the weights, by their non-zeros on the first "
+                 "inputs: off, static (sorted by density) or grouped (for the passes of the first "
+                 "machine) [off]")
       ->type_name("HOW")
-      ->check(CLI::IsMember({"off", "static"}).description(""));
+      ->check(CLI::IsMember({"off", "static", "grouped"}).description(""));
   app.add_option("--labels", run.labels, "Class names, one per line")
       ->type_name("FILE")
       ->group("Output");

@@ -1,9 +1,15 @@
 #include "flow/rearrange.h"
 
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <numeric>
 
+#include "base/error.h"
+#include "flow/channel_samples.h"
+#include "flow/grouping.h"
 #include "flow/prepare.h"
 #include "gconv/rearrange.h"
 #include "ref/fixed_net.h"
@@ -59,21 +65,73 @@ class ChannelCounts {
   std::map<std::string, std::vector<std::int64_t>> counts_;
 };
 
+/// Channels densest first, or where takers know better, as these want them.
+using Order = std::function<std::vector<std::int32_t>(const gconv::ChannelClass&,
+                                                      const ChannelCounts&, const ChannelSamples&)>;
+
+/// Runs the first inputs and orders channels by what they show.
+gconv::Chain in_order(const gconv::Chain& chain, const Inputs& inputs,
+                      std::span<const Passes> passes, const Order& order) {
+  const std::vector<gconv::ChannelClass> classes = gconv::free_channels(chain);
+  const std::size_t number = std::min(inputs.size(), kMostCalibrationInputs);
+  ChannelCounts counts(chain);
+  ChannelSamples samples(chain, passes, number);
+  const ref::FixedNet net(chain);
+  for (std::size_t i = 0; i < number; ++i) {
+    net.run(inputs.load(i), [&](std::size_t index, const ref::FixedNet::Reader& read) {
+      counts.add(chain.gconvs[index], read);
+      samples.add(index, i, read);
+    });
+  }
+  std::vector<std::vector<std::int32_t>> orders(classes.size());
+  tbb::parallel_for(std::size_t{0}, classes.size(),
+                    [&](std::size_t k) { orders[k] = order(classes[k], counts, samples); });
+  return gconv::rearrange(chain, classes, orders);
+}
+
+/// The best of the channels as they are, sorted, and dealt to rows, improved.
+std::vector<std::int32_t> grouped(const std::vector<Taker>& takers,
+                                  const std::vector<std::int32_t>& sorted) {
+  std::vector<std::int32_t> as_is(sorted.size());
+  std::iota(as_is.begin(), as_is.end(), 0);
+  std::vector<std::vector<std::int32_t>> starts = {std::move(as_is), sorted};
+  for (const Taker& taker : takers) {
+    if (taker.vector > 1) starts.push_back(deal(sorted, taker.vector));
+  }
+  return best_order(takers, starts);
+}
+
 }  // namespace
 
 gconv::Chain rearrange_channels(const gconv::Chain& chain, const Inputs& inputs) {
-  const std::vector<gconv::ChannelClass> classes = gconv::free_channels(chain);
-  ChannelCounts counts(chain);
-  const ref::FixedNet net(chain);
-  for (std::size_t i = 0; i < std::min(inputs.size(), kMostCalibrationInputs); ++i) {
-    net.run(inputs.load(i), [&](std::size_t index, const ref::FixedNet::Reader& read) {
-      counts.add(chain.gconvs[index], read);
-    });
+  const std::vector<Passes> none(chain.gconvs.size());
+  return in_order(chain, inputs, none,
+                  [](const auto& channels, const ChannelCounts& counts, const auto&) {
+                    return counts.order(channels);
+                  });
+}
+
+gconv::Chain group_channels(const gconv::Chain& chain, const Inputs& inputs,
+                            std::span<const Passes> passes) {
+  return in_order(
+      chain, inputs, passes,
+      [](const auto& channels, const ChannelCounts& counts, const ChannelSamples& samples) {
+        return grouped(samples.takers(channels), counts.order(channels));
+      });
+}
+
+std::vector<Passes> passes_of(const gconv::Chain& chain, const sim::Accelerator& accelerator,
+                              const arch::Spec& spec) {
+  if (accelerator.passes == nullptr) {
+    fail("{} does not take channels in passes: nothing to group them for", accelerator.name);
   }
-  std::vector<std::vector<std::int32_t>> orders;
-  orders.reserve(classes.size());
-  for (const gconv::ChannelClass& one : classes) orders.push_back(counts.order(one));
-  return gconv::rearrange(chain, classes, orders);
+  const sim::Program program = accelerator.compile(chain, spec);
+  std::vector<Passes> result;
+  for (std::size_t i = 0; i < chain.gconvs.size(); ++i) {
+    Passes& passes = result.emplace_back(accelerator.passes(program, i, spec));
+    passes.erase(std::unique(passes.begin(), passes.end()), passes.end());
+  }
+  return result;
 }
 
 }  // namespace syncopate::flow

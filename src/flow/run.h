@@ -9,6 +9,7 @@
 #include "base/params.h"
 #include "flow/inputs.h"
 #include "flow/model.h"
+#include "flow/rearrange.h"
 #include "gconv/quantize.h"
 #include "report/result.h"
 #include "sim/check.h"
@@ -26,7 +27,8 @@ struct RunOptions {
   std::vector<MachineRequest> machines;
   InputOptions input;
   gconv::QuantizeOptions quantize;
-  bool rearrange = false;  ///< Channels by density, see flow/rearrange.h.
+  /// Channels in another order; `grouped` for the first machine.
+  Rearrangement rearrange = Rearrangement::none;
   sim::CheckMode check = sim::CheckMode::sample;
   std::string dram;                 ///< Preset for all machines; empty: each machine's own.
   Params energy;                    ///< Changes to the energy table, e.g. dram_pj_per_bit.

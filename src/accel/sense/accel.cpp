@@ -111,9 +111,24 @@ std::string disassemble(const sim::Program& program, bool tiles) {
   return array::disassemble(isa(), program, tiles);
 }
 
+std::vector<sim::ChannelPasses> passes(const sim::Program& program, std::size_t layer,
+                                       const arch::Spec& spec) {
+  const Config config(spec);
+  std::vector<sim::ChannelPasses> result;
+  if (config.sorted) return result;  // Whatever the order was.
+  for (const sim::LayerCode& code : array::alternatives(isa(), program, layer)) {
+    const array::DecodedLayer decoded = array::decode_layer(isa(), program, code);
+    if (decoded.loops.kind != map::WorkKind::conv) return {};
+    const Geometry geometry(config, decoded);
+    if (geometry.fully_connected()) return {};
+    result.push_back({config.rows, geometry.vector(), config.columns, geometry.side()});
+  }
+  return result;
+}
+
 }  // namespace
 
 extern const sim::Accelerator accelerator;
-const sim::Accelerator accelerator{"sense", spec, compile, machine, disassemble, isa};
+const sim::Accelerator accelerator{"sense", spec, compile, machine, disassemble, isa, passes};
 
 }  // namespace syncopate::accel::sense

@@ -83,6 +83,24 @@ TEST(Sense, PointwiseLayersGiveVectorsOfChannels) {
   EXPECT_EQ(run(layer, {{"vector", "fixed"}}).cycles, 32 * 14 * 14 + kFill);
 }
 
+TEST(Sense, SaysHowItTakesChannels) {
+  Random random(12);
+  const auto passes = [&](const LayerSpec& layer, const Settings& settings = {}) {
+    const TestLayer test(layer, random);
+    const arch::Spec spec = make_spec(settings);
+    return accelerator.passes(accelerator.compile(test.chain(), spec), 0, spec);
+  };
+  for (const sim::ChannelPasses& one : passes(plane(32, 256, 14, 1))) {
+    EXPECT_EQ(one, (sim::ChannelPasses{32, 8, 32, 14}));
+  }
+  for (const sim::ChannelPasses& one : passes(plane(64, 96, 18, 3), {{"rows", "16"}})) {
+    EXPECT_EQ(one, (sim::ChannelPasses{16, 1, 32, 16}));
+  }
+  EXPECT_EQ(passes(plane(64, 96, 18, 3)).size(), 2U);  // Either operand may be fetched once.
+  EXPECT_TRUE(passes(plane(64, 96, 18, 3), {{"clustering", "runtime"}}).empty());
+  EXPECT_TRUE(passes(plane(64, 96, 1, 1)).empty());  // Fully connected.
+}
+
 TEST(Sense, StreamsIntoRowsCanBeTheBottleneck) {
   Random random(3);
   LayerSpec s = plane(32, 256, 14, 1);
