@@ -68,9 +68,20 @@ std::int64_t BitmapFormat::nonzero(const Segment& s, std::int64_t out) const {
 }
 
 SegmentBytes BitmapFormat::bytes(const Segment& s) const {
+  const map::Loops& loops = weights_->loops();
+  const auto cuts = [](std::int64_t at, std::int64_t grain, std::int64_t end) {
+    return at % grain != 0 && at != end;
+  };
   std::int64_t found = 0;
-  for (std::int64_t out = s.out0; out < s.out1; ++out) found += nonzero(s, out);
-  return {found * 2, ceil_div((s.out1 - s.out0) * positions_of(weights_->loops(), s), 8)};
+  if (cuts(s.out0, grain_, 0) || cuts(s.out1, grain_, loops.outs) || cuts(s.in0, kColumn, 0) ||
+      cuts(s.in1, kColumn, loops.ins)) {
+    for (std::int64_t out = s.out0; out < s.out1; ++out) found += nonzero(s, out);
+  } else {  // Whole blocks, as tilings make them.
+    const std::int64_t first = s.group * rows_;
+    found = nonzero_.sum(first + s.out0 / grain_, first + ceil_div(s.out1, grain_), s.in0 / kColumn,
+                         ceil_div(s.in1, kColumn));
+  }
+  return {found * 2, ceil_div((s.out1 - s.out0) * positions_of(loops, s), 8)};
 }
 
 void BitmapFormat::encode(const Segment& s, std::span<std::byte> synapses,

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "array/actions.h"
 #include "array/testing.h"
 
 namespace syncopate::array {
@@ -27,6 +30,12 @@ TEST(BitmapFormat, RoundTripOfAnySegment) {
     segment.out1 = random.integer(segment.out0 + 1, loops.outs);
     segment.in0 = random.integer(0, loops.ins - 1);
     segment.in1 = random.integer(segment.in0 + 1, loops.ins);
+    if (random.chance(0.5)) {  // Whole blocks, whose sizes are known.
+      segment.out0 -= segment.out0 % 16;
+      segment.in0 -= segment.in0 % 16;
+      segment.out1 = std::min(loops.outs, ceil_div(segment.out1, 16) * 16);
+      segment.in1 = std::min(loops.ins, ceil_div(segment.in1, 16) * 16);
+    }
     const SegmentBytes size = format.bytes(segment);
     std::vector<std::byte> synapses(static_cast<std::size_t>(size.synapses));
     std::vector<std::byte> index(static_cast<std::size_t>(size.index));
