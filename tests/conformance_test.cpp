@@ -228,20 +228,24 @@ class Checker {
   std::string totals() const {
     std::size_t tile = 0;
     std::string problem;
-    const sim::Stats total = run_->count([&](const sim::TileTimes& times) {
+    const auto compare = [&](const sim::TileTimes& times) {
       const sim::Transfer* at = times.transfers.data();
       for (const sim::TileTimes::Tile& told : times.tiles) {
         const sim::TileResult& r = counted_.at(tile);
         const std::span loads(at, told.loads), stores(at + told.loads, told.stores);
         at += told.loads + told.stores;
-        if (told.cycles != r.stats.cycles ||
+        sim::TileTimes expected;
+        expected.add(0, r.loads, r.stores);
+        if (told.cycles != r.stats.cycles || told.load_bytes != expected.tiles[0].load_bytes ||
+            told.store_bytes != expected.tiles[0].store_bytes ||
             !std::equal(loads.begin(), loads.end(), r.loads.begin(), r.loads.end()) ||
             !std::equal(stores.begin(), stores.end(), r.stores.begin(), r.stores.end())) {
           problem = fmt::format("tile {}: the timeline is told something else", tile);
         }
         ++tile;
       }
-    });
+    };
+    const sim::Stats total = run_->count({compare, true});
     if (!problem.empty()) return problem;
     if (tile != counted_.size()) return "the timeline is told of other tiles";
     sim::Stats sum;

@@ -114,11 +114,11 @@ void Envelope::book_load(const sim::Transfer& load, std::int64_t neurons, std::i
   tally(stats, Act::dram_read, bytes * 8);
 }
 
-void Envelope::book_store(const sim::Transfer& store, std::int64_t neurons,
+void Envelope::book_store(const sim::Transfer& store, std::int64_t neurons, std::int64_t times,
                           sim::Stats& stats) const {
-  stats.write_bytes += store.bytes;
-  tally(stats, Act::dram_write, store.bytes * 8);
-  if (!layer_.neurons.dense()) tally(stats, Act::encode, neurons);
+  stats.write_bytes += store.bytes * times;
+  tally(stats, Act::dram_write, store.bytes * 8 * times);
+  if (!layer_.neurons.dense()) tally(stats, Act::encode, neurons * times);
 }
 
 void Envelope::book_fill(sim::Stats& stats) const {
@@ -155,7 +155,7 @@ void Envelope::add(const map::TileBox& box, const NeuronSizes& sizes,
   if (box.last) output_pieces(loops, layer_.neurons, box, pieces);
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     if (varies) shrink(result.stores[i], sizes.output(pieces[i]));
-    book_store(result.stores[i], pieces[i].elements(), stats);
+    book_store(result.stores[i], pieces[i].elements(), 1, stats);
   }
 }
 

@@ -22,6 +22,10 @@ class NeuronSizes {
   std::int64_t input(const Piece& piece) const;
   std::int64_t second(const Piece& piece) const;
   std::int64_t output(const Piece& piece) const;
+  /// The tables behind them; empty where sizes do not vary, or are walked.
+  const std::optional<Density>& input_table() const { return input_; }
+  const std::optional<Density>& second_table() const { return second_; }
+  const std::optional<Density>& output_table() const { return output_; }
 
  private:
   std::int64_t bytes(const Piece& piece, const std::optional<Density>& density,
@@ -51,7 +55,9 @@ class Envelope {
   /// Books a transfer of so many neurons (0 for weights) that happens `times` times.
   void book_load(const sim::Transfer& load, std::int64_t neurons, std::int64_t times,
                  sim::Stats& stats) const;
-  void book_store(const sim::Transfer& store, std::int64_t neurons, sim::Stats& stats) const;
+  /// Likewise of stores.
+  void book_store(const sim::Transfer& store, std::int64_t neurons, std::int64_t times,
+                  sim::Stats& stats) const;
 
  private:
   void book_neurons(std::int64_t neurons, std::int64_t times, sim::Stats& stats) const;

@@ -196,23 +196,24 @@ TileCycles ArrayRun::count_tiles(Totals& totals) const {
 /// Hands out the times of all tiles in order, while others are listed.
 void hand_out(const LayerTraffic& traffic, const TileCycles& cycles, std::int64_t tiles,
               std::int64_t fill_cycles, const sim::TimeSink& sink) {
-  constexpr std::int64_t kPiece = 512;
-  constexpr std::size_t kPieces = 8;  ///< Under way at a time.
+  constexpr std::int64_t kPiece = 1024;
+  constexpr std::size_t kPieces = 6;  ///< Under way at a time.
   std::array<sim::TileTimes, kPieces> ring;
+  const auto list = [&](std::int64_t begin) {
+    // As many pieces are under way as there are places, and they leave in order.
+    sim::TileTimes& times = ring[static_cast<std::size_t>(begin / kPiece) % kPieces];
+    times.clear();
+    traffic.list(begin, std::min(tiles, begin + kPiece), cycles, sink.transfers, times);
+    if (begin == 0) times.tiles[0].cycles += fill_cycles;
+    return &times;
+  };
+  if (tiles <= kPiece) return sink(*list(0));
   std::int64_t next = 0;
   const auto feed = [&](tbb::flow_control& control) {
     const std::int64_t begin = next;
     if (begin >= tiles) control.stop();
     next += kPiece;
     return begin;
-  };
-  const auto list = [&](std::int64_t begin) {
-    // As many pieces are under way as there are places, and they leave in order.
-    sim::TileTimes& times = ring[static_cast<std::size_t>(begin / kPiece) % kPieces];
-    times.clear();
-    traffic.list(begin, std::min(tiles, begin + kPiece), cycles, times);
-    if (begin == 0) times.tiles[0].cycles += fill_cycles;
-    return &times;
   };
   using tbb::filter_mode;
   tbb::parallel_pipeline(

@@ -97,6 +97,16 @@ void cut(const NeuronMap& map, std::int64_t batch, std::int64_t group, std::int6
   }
 }
 
+std::int64_t distance(const NeuronMap& map, const Piece& piece, const Place& further) {
+  const auto& e = map.extent;
+  const std::int64_t channels =
+      (further.batch * map.groups + further.group) * map.channels + further.channel;
+  // Within a plane neurons of a block of channels lie together; the last block may be smaller.
+  const std::int64_t width = std::min(map.block, piece.channel1 - piece.channel0);
+  return channels * map.plane() +
+         ((further.low[0] * e[1] + further.low[1]) * e[2] + further.low[2]) * width;
+}
+
 void input_pieces(const map::Loops& loops, const NeuronFormat& format, const map::TileBox& box,
                   std::vector<Piece>& pieces) {
   Extent low, high;
@@ -264,19 +274,37 @@ void mark_entries(const NeuronMap& map, std::int64_t run_bits, sim::BitPlane& bi
   });
 }
 
-std::int64_t Density::entries(const Piece& piece) const {
+Density::Corners Density::corners(const Piece& piece) const {
   const std::int64_t low = piece.channel0 / map_.block;
   const std::int64_t high = (piece.channel1 + map_.block - 1) / map_.block;
-  const auto corner = [&](std::int64_t slice, std::int64_t y, std::int64_t x) {
-    return at(slice, y, x, high) - at(slice, y, x, low);
+  const std::int64_t slice =
+      (piece.batch * map_.groups + piece.group) * map_.extent[0] + piece.low[0];
+  const auto at = [&](std::int64_t y, std::int64_t x, std::int64_t block) {
+    return index(slice, y, x, block);
   };
-  const std::int64_t first = (piece.batch * map_.groups + piece.group) * map_.extent[0];
+  Corners corners;
+  corners.plus = {at(piece.high[1], piece.high[2], high), at(piece.high[1], piece.low[2], low),
+                  at(piece.low[1], piece.high[2], low), at(piece.low[1], piece.low[2], high)};
+  corners.minus = {at(piece.high[1], piece.high[2], low), at(piece.high[1], piece.low[2], high),
+                   at(piece.low[1], piece.high[2], high), at(piece.low[1], piece.low[2], low)};
+  corners.slices = piece.high[0] - piece.low[0];
+  return corners;
+}
+
+std::int64_t Density::distance(const Place& further) const {
+  const std::int64_t slices =
+      (further.batch * map_.groups + further.group) * map_.extent[0] + further.low[0];
+  return index(slices, further.low[1], further.low[2], further.channel / map_.block);
+}
+
+std::int64_t Density::entries(const Corners& corners, std::int64_t distance) const {
+  const std::int64_t step = index(1, 0, 0, 0);
+  const std::uint32_t* from = sums_.data() + distance;
   std::int64_t total = 0;
-  for (std::int64_t t = piece.low[0]; t < piece.high[0]; ++t) {
-    total += static_cast<std::uint32_t>(corner(first + t, piece.high[1], piece.high[2]) -
-                                        corner(first + t, piece.low[1], piece.high[2]) -
-                                        corner(first + t, piece.high[1], piece.low[2]) +
-                                        corner(first + t, piece.low[1], piece.low[2]));
+  for (std::int64_t t = 0; t < corners.slices; ++t, from += step) {
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < 4; ++i) sum += from[corners.plus[i]] - from[corners.minus[i]];
+    total += sum;
   }
   return total;
 }

@@ -57,6 +57,13 @@ struct NeuronMap {
   std::int64_t plane() const { return extent[0] * extent[1] * extent[2]; }
 };
 
+/// Where something begins in a map, or how far from something else.
+struct Place {
+  std::int64_t batch = 0, group = 0;
+  std::int64_t channel = 0;  ///< Within the group; a multiple of the block.
+  std::array<std::int64_t, 3> low{};
+};
+
 /// A part of a map that one DMA transfer moves.
 struct Piece {
   std::int64_t batch = 0, group = 0;
@@ -69,6 +76,9 @@ struct Piece {
 
   std::int64_t elements() const { return runs * run_elements; }
 };
+
+/// From a piece to one of the same shape that lies so much further, in elements.
+std::int64_t distance(const NeuronMap& map, const Piece& piece, const Place& further);
 
 /// Pieces of the channels [channel0, channel1) of a group (starting at a block boundary and ending
 /// at one or at the last channel) within the box [low, high); none when the box is empty. Runs go
@@ -97,7 +107,17 @@ class Density {
   Density(const NeuronMap& map, std::int64_t run_bits, const sim::BitPlane& bits);
   /// Values in order [batch][T][H][W][groups*channels].
   Density(const NeuronMap& map, std::int64_t run_bits, std::span<const std::int16_t> values);
-  std::int64_t entries(const Piece& piece) const;
+  std::int64_t entries(const Piece& piece) const { return entries(corners(piece), 0); }
+
+  /// Where a piece stands in the table; pieces of one shape differ by a distance alone.
+  struct Corners {
+    std::array<std::int64_t, 4> plus{}, minus{};  ///< Of its first slice.
+    std::int64_t slices = 0;
+  };
+  Corners corners(const Piece& piece) const;
+  /// In the table, from one piece to another that lies so much further.
+  std::int64_t distance(const Place& further) const;
+  std::int64_t entries(const Corners& corners, std::int64_t distance) const;
 
  private:
   /// `words` gives the mask of all channels of a row (batch, t, y, x), or fills and gives scratch.
@@ -105,9 +125,8 @@ class Density {
   void build(const Words& words);
   template <class Words>
   void sum_line(std::int64_t line, const Words& words);
-  std::uint32_t at(std::int64_t slice, std::int64_t y, std::int64_t x, std::int64_t block) const {
-    return sums_[static_cast<std::size_t>(
-        ((slice * (map_.extent[1] + 1) + y) * (map_.extent[2] + 1) + x) * (blocks_ + 1) + block)];
+  std::int64_t index(std::int64_t slice, std::int64_t y, std::int64_t x, std::int64_t block) const {
+    return ((slice * (map_.extent[1] + 1) + y) * (map_.extent[2] + 1) + x) * (blocks_ + 1) + block;
   }
 
   NeuronMap map_;

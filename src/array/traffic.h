@@ -1,10 +1,10 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "array/block_moves.h"
 #include "array/envelope.h"
 #include "array/sequence.h"
 #include "sim/machine.h"
@@ -47,52 +47,25 @@ class TileCycles {
   std::vector<std::int64_t> cycles_;
 };
 
-/// What a layer's tiles move, with true sizes: every list of transfers once, however many tiles use
-/// it. Tiles of a convolution that read the same neurons share one.
+/// What a layer's tiles move, with true sizes.
 class LayerTraffic {
  public:
   /// Works in parallel; adds what all tiles do at the buffers' DMA side and at DRAM to `stats`.
   LayerTraffic(const DecodedLayer& layer, const TileSequence& sequence, const NeuronSizes& sizes,
                const Envelope& envelope, sim::Stats& stats);
 
-  /// Appends the times of tiles [begin, end).
-  void list(std::int64_t begin, std::int64_t end, const TileCycles& cycles,
+  /// Appends the times of tiles [begin, end), with or without their transfers.
+  void list(std::int64_t begin, std::int64_t end, const TileCycles& cycles, bool transfers,
             sim::TileTimes& times) const;
 
  private:
-  /// Lists of transfers by number, made concurrently some at a time.
-  class Lists {
-   public:
-    static constexpr std::int64_t kPiece = 128;
-    explicit Lists(std::int64_t size)
-        : pieces_(static_cast<std::size_t>((size + kPiece - 1) / kPiece)), size_(size) {}
-    /// Calls make(number, transfers, stats) to append each list.
-    template <class Make>
-    void fill(const Make& make, sim::Stats& stats);
-    std::span<const sim::Transfer> operator[](std::int64_t number) const {
-      const Piece& piece = pieces_[static_cast<std::size_t>(number / kPiece)];
-      const auto at = static_cast<std::size_t>(number % kPiece);
-      return {piece.transfers.data() + piece.begin[at], piece.begin[at + 1] - piece.begin[at]};
-    }
+  void book_weights(const Envelope& envelope, sim::Stats& stats);
+  void list_tile(std::int64_t number, const map::TileStep& step, bool transfers,
+                 sim::TileTimes& times) const;
 
-   private:
-    struct Piece {
-      std::array<std::uint32_t, kPiece + 1> begin{};
-      std::vector<sim::Transfer> transfers;
-    };
-    std::vector<Piece> pieces_;
-    std::int64_t size_;
-  };
-
-  void fill_loads(const NeuronSizes& sizes, const Envelope& envelope, sim::Stats& stats);
-  void fill_stores(const NeuronSizes& sizes, const Envelope& envelope, sim::Stats& stats);
-  void list_weights(const Envelope& envelope, sim::Stats& stats);
-
-  const DecodedLayer& layer_;
   const map::TileOrder& order_;
-  bool shared_;  ///< Lists of loads are per operand block, else per tile.
-  Lists loads_, stores_;
-  std::vector<sim::Transfer> table_;
+  BlockMoves loads_, stores_;
+  sim::Transfer table_;  ///< No bytes without one.
   /// Per segment its synapses and index; transfers of no bytes are absent.
   std::span<const DirectoryEntry> directory_;
 };

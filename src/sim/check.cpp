@@ -35,6 +35,8 @@ class LayerCheck {
                auto&& what) const;
   void compare_stats(std::int64_t tile, const Stats& expected, const Stats& found,
                      CheckResult& result) const;
+  void compare_bytes(std::int64_t index, const TileResult& tile, const TileTimes::Tile& told,
+                     CheckResult& result) const;
   void compare_transfers(std::int64_t tile, std::string_view what,
                          std::span<const Transfer> expected, std::span<const Transfer> found,
                          CheckResult& result) const;
@@ -147,11 +149,22 @@ void LayerCheck::compare_sums(const map::TileBox& box, std::int64_t tile,
   result.sums += std::ssize(sums);
 }
 
+/// What a timeline is told that does not look at single transfers.
+void LayerCheck::compare_bytes(std::int64_t index, const TileResult& tile,
+                               const TileTimes::Tile& told, CheckResult& result) const {
+  TileTimes times;
+  times.add(0, tile.loads, tile.stores);
+  compare(index, times.tiles[0].load_bytes, told.load_bytes, result,
+          [] { return std::string("bytes of loads on the timeline"); });
+  compare(index, times.tiles[0].store_bytes, told.store_bytes, result,
+          [] { return std::string("bytes of stores on the timeline"); });
+}
+
 CheckResult LayerCheck::totals() const {
   CheckResult result;
   Stats sum;
   std::int64_t index = 0;
-  const Stats total = run_.count([&](const TileTimes& times) {
+  const auto compare_told = [&](const TileTimes& times) {
     const Transfer* at = times.transfers.data();
     for (const TileTimes::Tile& told : times.tiles) {
       const TileResult tile = run_.count_tile(index);
@@ -162,9 +175,11 @@ CheckResult LayerCheck::totals() const {
       at += told.loads;
       compare_transfers(index, "stores on the timeline", tile.stores, {at, told.stores}, result);
       at += told.stores;
+      compare_bytes(index, tile, told, result);
       ++index;
     }
-  });
+  };
+  const Stats total = run_.count({compare_told, true});
   compare(index, run_.tiles(), index, result, [] { return std::string("tiles on the timeline"); });
   compare_stats(index, sum, total, result);
   return result;

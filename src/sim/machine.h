@@ -32,24 +32,35 @@ struct ClockedTile {
 struct TileTimes {
   struct Tile {
     std::int64_t cycles = 0;
-    std::uint32_t loads = 0, stores = 0;  ///< Numbers of transfers.
+    std::uint32_t loads = 0, stores = 0;           ///< Numbers of transfers.
+    std::int64_t load_bytes = 0, store_bytes = 0;  ///< Bytes of all of them.
   };
   std::vector<Tile> tiles;
-  std::vector<Transfer> transfers;  ///< Tile after tile, loads before stores.
+  /// Tile after tile, loads before stores; empty when the sink does without.
+  std::vector<Transfer> transfers;
 
   void clear() {
     tiles.clear();
     transfers.clear();
   }
   void add(std::int64_t cycles, std::span<const Transfer> loads, std::span<const Transfer> stores) {
-    tiles.push_back({cycles, static_cast<std::uint32_t>(loads.size()),
-                     static_cast<std::uint32_t>(stores.size())});
+    Tile& tile = tiles.emplace_back(Tile{cycles, static_cast<std::uint32_t>(loads.size()),
+                                         static_cast<std::uint32_t>(stores.size()), 0, 0});
+    for (const Transfer& load : loads) tile.load_bytes += load.bytes;
+    for (const Transfer& store : stores) tile.store_bytes += store.bytes;
     transfers.insert(transfers.end(), loads.begin(), loads.end());
     transfers.insert(transfers.end(), stores.begin(), stores.end());
   }
 };
 /// Takes a layer's tiles in execution order, piece by piece; never called concurrently.
-using TimeSink = std::function<void(const TileTimes& tiles)>;
+struct TimeSink {
+  std::function<void(const TileTimes& tiles)> take;
+  /// False when numbers and bytes of transfers are enough: the transfers themselves are left out.
+  bool transfers = true;
+
+  explicit operator bool() const { return static_cast<bool>(take); }
+  void operator()(const TileTimes& tiles) const { take(tiles); }
+};
 
 /// One layer of a program on its operands, both engines. They must agree in every count of every
 /// tile. Thread-safe; program and data must outlive it, and the data's activations may be set anew

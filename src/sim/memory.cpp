@@ -33,6 +33,8 @@ class IdealMemory final : public Memory {
     return cycle_ + (fraction_ > 0 ? 1 : 0);
   }
 
+  bool bytes_alone() const override { return true; }
+
  private:
   std::int64_t rate_, scale_;
   std::int64_t cycle_ = 0, fraction_ = 0;  ///< Free from cycle_ + fraction_/rate_ on.

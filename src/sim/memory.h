@@ -16,6 +16,9 @@ class Memory {
   /// Serves one transfer that may begin at cycle `earliest`; returns the cycle when its last byte
   /// has moved. Calls come in the order the DMA issues them.
   virtual std::int64_t serve(std::int64_t earliest, const Transfer& transfer, bool write) = 0;
+  /// True when only bytes count: transfers in a row that may begin at the same cycle take what one
+  /// transfer of all their bytes takes, wherever they lie.
+  virtual bool bytes_alone() const { return false; }
 };
 
 /// A memory by preset name ("ideal-25.6" is 25.6 GB/s without latency; "ddr4-2400", ... come from

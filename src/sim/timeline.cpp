@@ -9,7 +9,8 @@ namespace syncopate::sim {
 Timeline::Timeline(const arch::Spec& spec, Memory& memory) : spec_(spec), memory_(memory) {}
 
 LayerTime Timeline::add_layer(const LayerRun& run) {
-  const Stats total = run.count([this](const TileTimes& tiles) { add(tiles); });
+  const Stats total =
+      run.count({[this](const TileTimes& tiles) { add(tiles); }, !memory_.bytes_alone()});
   return end_layer(total);
 }
 
@@ -37,19 +38,33 @@ void Timeline::compute_pending() {
 }
 
 void Timeline::add(const TileTimes& tiles) {
+  if (memory_.bytes_alone()) {
+    for (const TileTimes::Tile& tile : tiles.tiles) {
+      const Transfer load{Stream::neurons, 0, tile.load_bytes},
+          store{Stream::outputs, 0, tile.store_bytes};
+      add(tile.cycles, {&load, 1}, {&store, tile.stores > 0 ? 1U : 0U});
+    }
+    return;
+  }
   const Transfer* at = tiles.transfers.data();
   for (const TileTimes::Tile& tile : tiles.tiles) {
-    if (!pending_) computed_ = stored_ = {now_, now_};
-    if (!pending_) dma_free_ = now_;
-    const std::int64_t ready = move({at, tile.loads}, computed_[0], false);
-    if (pending_) compute_pending();
-    at += tile.loads;
-    pending_ = true;
-    pending_ready_ = ready;
-    pending_cycles_ = tile.cycles;
-    pending_stores_.assign(at, at + tile.stores);
-    at += tile.stores;
+    add(tile.cycles, {at, tile.loads}, {at + tile.loads, tile.stores});
+    at += tile.loads + tile.stores;
   }
+}
+
+void Timeline::add(std::int64_t cycles, std::span<const Transfer> loads,
+                   std::span<const Transfer> stores) {
+  if (!pending_) {
+    computed_ = stored_ = {now_, now_};
+    dma_free_ = now_;
+  }
+  const std::int64_t ready = move(loads, computed_[0], false);
+  if (pending_) compute_pending();
+  pending_ = true;
+  pending_ready_ = ready;
+  pending_cycles_ = cycles;
+  pending_stores_.assign(stores.begin(), stores.end());
 }
 
 LayerTime Timeline::end_layer(const Stats& total) {

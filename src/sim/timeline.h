@@ -31,11 +31,13 @@ class Timeline {
   LayerTime add_layer(const LayerRun& run);
 
   /// The same in steps: a layer's tiles in execution order, in pieces of any size, then its totals.
+  /// Transfers are not looked at when the memory goes by bytes alone.
   void add(const TileTimes& tiles);
   LayerTime end_layer(const Stats& total);
   std::int64_t now() const { return now_; }
 
  private:
+  void add(std::int64_t cycles, std::span<const Transfer> loads, std::span<const Transfer> stores);
   /// Moves transfers, the first no earlier than `earliest`; returns when the last is done.
   std::int64_t move(std::span<const Transfer> transfers, std::int64_t earliest, bool write);
   void compute_pending();

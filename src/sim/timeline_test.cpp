@@ -124,6 +124,45 @@ TEST(Timeline, BoundsAndConservation) {
   }
 }
 
+/// The same memory, one transfer at a time.
+class OneByOne : public Memory {
+ public:
+  explicit OneByOne(Memory& memory) : memory_(memory) {}
+  std::int64_t serve(std::int64_t earliest, const Transfer& transfer, bool write) override {
+    return memory_.serve(earliest, transfer, write);
+  }
+
+ private:
+  Memory& memory_;
+};
+
+TEST(Timeline, ByBytesAloneIsAsTransferByTransfer) {
+  const arch::Spec machine = spec();
+  Random random(5);
+  for (const char* preset : {"ideal-0.9", "ideal-3.777", "ideal-25.6"}) {
+    const auto together = make_memory(preset, 980), apart = make_memory(preset, 980);
+    ASSERT_TRUE(together->bytes_alone());
+    OneByOne single(*apart);
+    Timeline bytes(machine, *together), transfers(machine, single);
+    for (int layer = 0; layer < 20; ++layer) {
+      std::vector<TileResult> tiles;
+      for (std::int64_t t = random.integer(1, 40); t > 0; --t) {
+        TileResult& one = tiles.emplace_back(tile(random.integer(0, 60), 0, 0));
+        for (std::int64_t n = random.integer(0, 4); n > 0; --n) {
+          one.loads.push_back({Stream::neurons, 0, random.integer(0, 90)});
+        }
+        for (std::int64_t n = random.integer(0, 2); n > 0; --n) {
+          one.stores.push_back({Stream::outputs, 0, random.integer(0, 90)});
+        }
+      }
+      const LayerTime a = add(bytes, tiles, 7), b = add(transfers, tiles, 7);
+      EXPECT_EQ(a.end, b.end);
+      EXPECT_EQ(a.memory_cycles, b.memory_cycles);
+      EXPECT_TRUE(a.stats == b.stats);
+    }
+  }
+}
+
 TEST(Timeline, RefusesTotalsThatBreakTheLaws) {
   const arch::Spec machine = spec();
   const auto end = [&](const Stats& total) {
