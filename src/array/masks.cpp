@@ -135,17 +135,27 @@ SharedMasks::SharedMasks(const sim::LayerData& data, const map::Tiling& tiling, 
 }
 
 void PixelMasks::load(const sim::LayerData& data, const map::TileBox& box, std::int64_t words) {
+  data_ = &data;
+  box_ = box;
   pixels_ = box.pixels();
   words_ = words;
-  current_ = false;
-  window_bits(data, box, words, rows_);
+  has_rows_ = has_columns_ = current_ = false;
+}
+
+void PixelMasks::make_rows() const {
+  window_bits(*data_, box_, words_, rows_);
+  has_rows_ = true;
+}
+
+void PixelMasks::make_columns() const {
   const std::int64_t length = column_length();
-  columns_.resize(static_cast<std::size_t>(length * words));
-  for (std::int64_t w = 0; w < words; ++w) {
+  columns_.resize(static_cast<std::size_t>(length * words_));
+  has_columns_ = true;
+  if (window_columns(*data_, box_, words_, length, columns_)) return;
+  const std::uint64_t* from = rows();
+  for (std::int64_t w = 0; w < words_; ++w) {
     std::uint64_t* column = columns_.data() + w * length;
-    for (std::int64_t p = 0; p < pixels_; ++p) {
-      column[p] = rows_[static_cast<std::size_t>(p * words + w)];
-    }
+    for (std::int64_t p = 0; p < pixels_; ++p) column[p] = from[p * words_ + w];
     std::fill(column + pixels_, column + length, 0);
   }
 }

@@ -102,9 +102,9 @@ class SharedMasks {
   std::vector<std::uint64_t> data_;
 };
 
-/// Neuron masks of the pixels of an operand block (the neurons that some tiles share). Used by one
-/// thread at a time. A counter that wants them in another order derives a class of its own
-/// (ConvCounter::masks).
+/// Neuron masks of the pixels of an operand block (the neurons that some tiles share), made when
+/// they are asked for. Used by one thread at a time; the data outlive it. A counter that wants them
+/// in another order derives a class of its own (ConvCounter::masks).
 class PixelMasks {
  public:
   /// None: zero pixels.
@@ -115,11 +115,17 @@ class PixelMasks {
   std::int64_t pixels() const { return pixels_; }
   /// Row length: ArrayMachine gives that of a full input block.
   std::int64_t words() const { return words_; }
-  const std::uint64_t* rows() const { return rows_.data(); }
-  const std::uint64_t* row(std::int64_t pixel) const { return rows_.data() + pixel * words_; }
+  const std::uint64_t* rows() const {
+    if (!has_rows_) make_rows();
+    return rows_.data();
+  }
+  const std::uint64_t* row(std::int64_t pixel) const { return rows() + pixel * words_; }
   /// The same words by column: those of all pixels at one place of the row, then the next place.
   /// Columns are `column_length()` apart, pixels() rounded up to eight; what is beyond is zero.
-  const std::uint64_t* columns() const { return columns_.data(); }
+  const std::uint64_t* columns() const {
+    if (!has_columns_) make_columns();
+    return columns_.data();
+  }
   std::int64_t column_length() const { return (pixels_ + 7) / 8 * 8; }
 
   /// What a counter makes of these neurons once and uses for every tile that reads them: `make(T&)`
@@ -135,8 +141,14 @@ class PixelMasks {
   }
 
  private:
+  void make_rows() const;
+  void make_columns() const;
+
+  const sim::LayerData* data_ = nullptr;
+  map::TileBox box_;
   std::int64_t pixels_ = 0, words_ = 0;
-  std::vector<std::uint64_t> rows_, columns_;
+  mutable std::vector<std::uint64_t> rows_, columns_;
+  mutable bool has_rows_ = true, has_columns_ = true;
   mutable std::shared_ptr<void> derived_;
   mutable bool current_ = false;  ///< `derived_` is of these neurons.
 };

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "array/bit_counter.h"
+#include "array/block_counts.h"
 #include "sim/bits.h"
 
 namespace syncopate::array {
@@ -139,74 +139,54 @@ sim::Transfer transfer_of(const Piece& piece, sim::Stream stream, std::uint64_t 
   return transfer;
 }
 
-namespace {
-
-/// Non-zeros of each block of a group's channels, given the mask of all channels.
-void count_blocks(const NeuronMap& map, std::int64_t group, const std::uint64_t* words,
-                  std::span<std::uint32_t> counts) {
-  const std::int64_t first = group * map.channels;
-  // Four blocks at a time; behind the last channel of all lie zeros.
-  const bool quads = map.block == kColumn && first % 64 == 0;
-  const std::size_t whole = !quads ? 0 : map.groups == 1 ? counts.size() : counts.size() - 1;
-  std::size_t block = 0;
-  for (; block + 4 <= whole || (map.groups == 1 && block < whole); block += 4) {
-    std::uint64_t found = column_counts(words[first / 64 + static_cast<std::int64_t>(block) / 4]);
-    for (std::size_t i = block; i < std::min(block + 4, whole); ++i, found >>= kColumn) {
-      counts[i] = static_cast<std::uint32_t>(found & 0xffff);
-    }
-  }
-  for (; block < counts.size(); ++block) {
-    const std::int64_t begin = static_cast<std::int64_t>(block) * map.block;
-    const std::int64_t end = std::min(map.channels, begin + map.block);
-    counts[block] = static_cast<std::uint32_t>(sim::count_range(words, first + begin, first + end));
-  }
-}
-
-}  // namespace
-
 /// Sums along a line, and over blocks of channels.
-template <class Words>
-void Density::sum_line(std::int64_t line, const Words& words) {
+template <class Lines>
+void Density::sum_line(std::int64_t line, const Lines& lines) {
   const std::int64_t height = map_.extent[1], width = map_.extent[2], y = line % height;
   const std::int64_t slice = line / height, t = slice % map_.extent[0];
   const std::int64_t group = slice / map_.extent[0] % map_.groups;
   const std::int64_t batch = slice / map_.extent[0] / map_.groups;
-  thread_local std::vector<std::uint32_t> counts;
   thread_local std::vector<std::uint64_t> scratch;
-  counts.resize(static_cast<std::size_t>(blocks_));
-  scratch.resize(static_cast<std::size_t>((map_.groups * map_.channels + 63) / 64));
-  const std::int64_t first = ((batch * map_.extent[0] + t) * height + y) * width;
+  LineOfMasks masks;
+  masks.words = lines(((batch * map_.extent[0] + t) * height + y) * width, scratch);
+  masks.pitch = (map_.groups * map_.channels + 63) / 64;
+  masks.pixels = width;
+  masks.first = group * map_.channels;
+  masks.channels = map_.channels;
+  masks.block = map_.block;
+  masks.last = group == map_.groups - 1;
   // The place to the left holds what came before.
-  std::uint32_t* to =
-      sums_.data() + ((slice * (height + 1) + y + 1) * (width + 1) + 1) * (blocks_ + 1);
-  for (std::int64_t x = 0; x < width; ++x, to += blocks_ + 1) {
-    count_blocks(map_, group, words(first + x, scratch), counts);
-    const std::uint32_t* left = to - (blocks_ + 1);
-    std::uint32_t along = 0;
-    for (std::int64_t b = 0; b < blocks_; ++b) {
-      along += counts[static_cast<std::size_t>(b)];
-      to[b + 1] = left[b + 1] + along;
-    }
-  }
+  std::uint32_t* to = sums_.get() + index(slice, y + 1, 0, 0);
+  std::fill_n(to, blocks_ + 1, 0U);
+  sum_blocks(masks, to + blocks_ + 1);
 }
 
-template <class Words>
-void Density::build(const Words& words) {
+template <class Lines>
+void Density::build(const Lines& lines) {
+  constexpr std::int64_t kAlone = 1 << 17;  ///< Entries that are not worth several threads.
   using Range = tbb::blocked_range<std::int64_t>;
   blocks_ = (map_.channels + map_.block - 1) / map_.block;
   const std::int64_t slices = map_.batch * map_.groups * map_.extent[0], height = map_.extent[1];
   const std::int64_t line = (map_.extent[2] + 1) * (blocks_ + 1);
-  sums_.assign(static_cast<std::size_t>(slices * (height + 1) * line), 0);
+  const std::int64_t entries = slices * (height + 1) * line;
+  sums_ = std::make_unique_for_overwrite<std::uint32_t[]>(static_cast<std::size_t>(entries));
+  for (std::int64_t s = 0; s < slices; ++s) std::fill_n(sums_.get() + index(s, 0, 0, 0), line, 0U);
+  if (entries < kAlone) {
+    for (std::int64_t i = 0; i < slices * height; ++i) {
+      sum_line(i, lines);
+      std::uint32_t* to = sums_.get() + index(i / height, i % height + 1, 0, 0);
+      add_counts(to - line, line, to);
+    }
+    return;
+  }
   tbb::parallel_for(Range(0, slices * height, 1), [&](const Range& range) {
-    for (std::int64_t i = range.begin(); i != range.end(); ++i) sum_line(i, words);
+    for (std::int64_t i = range.begin(); i != range.end(); ++i) sum_line(i, lines);
   });
   tbb::parallel_for(Range(0, slices * line, 1024), [&](const Range& range) {
     for (std::int64_t i = range.begin(); i != range.end();) {
       const std::int64_t slice = i / line, end = std::min(range.end(), (slice + 1) * line);
-      std::uint32_t* to = sums_.data() + slice * height * line + i;
-      for (std::int64_t y = 0; y < height; ++y, to += line) {
-        for (std::int64_t j = 0; j < end - i; ++j) to[j + line] += to[j];
-      }
+      std::uint32_t* to = sums_.get() + slice * height * line + i;
+      for (std::int64_t y = 0; y < height; ++y, to += line) add_counts(to, end - i, to + line);
       i = end;
     }
   });
@@ -229,12 +209,23 @@ Density::Density(const NeuronMap& map, std::int64_t run_bits, const sim::BitPlan
 Density::Density(const NeuronMap& map, std::int64_t run_bits, std::span<const std::int16_t> values)
     : map_(map) {
   const auto channels = static_cast<std::size_t>(map.groups * map.channels);
+  const std::size_t words = (channels + 63) / 64;
   const auto row_of = [&](std::int64_t row) {
     return values.subspan(static_cast<std::size_t>(row) * channels, channels);
   };
   if (run_bits == 0) {
     build([&](std::int64_t row, std::vector<std::uint64_t>& scratch) {
-      sim::pack_nonzero(row_of(row), scratch.data());
+      const auto pixels = static_cast<std::size_t>(map.extent[2]);
+      scratch.resize(pixels * words);
+      if (channels % 64 == 0) {
+        sim::pack_nonzero(
+            values.subspan(static_cast<std::size_t>(row) * channels, pixels * channels),
+            scratch.data());
+        return scratch.data();
+      }
+      for (std::size_t x = 0; x < pixels; ++x) {
+        sim::pack_nonzero(row_of(row + static_cast<std::int64_t>(x)), scratch.data() + x * words);
+      }
       return scratch.data();
     });
     return;
@@ -242,7 +233,7 @@ Density::Density(const NeuronMap& map, std::int64_t run_bits, std::span<const st
   sim::BitPlane plane;
   plane.rows = map.batch * map.plane();
   plane.bits = static_cast<std::int64_t>(channels);
-  plane.words = (plane.bits + 63) / 64;
+  plane.words = static_cast<std::int64_t>(words);
   plane.data.resize(static_cast<std::size_t>(plane.rows * plane.words));
   tbb::parallel_for(std::int64_t{0}, plane.rows, [&](std::int64_t row) {
     sim::pack_nonzero(row_of(row), plane.data.data() + row * plane.words);
@@ -299,7 +290,7 @@ std::int64_t Density::distance(const Place& further) const {
 
 std::int64_t Density::entries(const Corners& corners, std::int64_t distance) const {
   const std::int64_t step = index(1, 0, 0, 0);
-  const std::uint32_t* from = sums_.data() + distance;
+  const std::uint32_t* from = sums_.get() + distance;
   std::int64_t total = 0;
   for (std::int64_t t = 0; t < corners.slices; ++t, from += step) {
     std::uint32_t sum = 0;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "map/tiling.h"
@@ -120,11 +121,12 @@ class Density {
   std::int64_t entries(const Corners& corners, std::int64_t distance) const;
 
  private:
-  /// `words` gives the mask of all channels of a row (batch, t, y, x), or fills and gives scratch.
-  template <class Words>
-  void build(const Words& words);
-  template <class Words>
-  void sum_line(std::int64_t line, const Words& words);
+  /// `lines` gives the masks of a line's pixels (by the row of its first one), each of all
+  /// channels in whole words, or fills and gives scratch.
+  template <class Lines>
+  void build(const Lines& lines);
+  template <class Lines>
+  void sum_line(std::int64_t line, const Lines& lines);
   std::int64_t index(std::int64_t slice, std::int64_t y, std::int64_t x, std::int64_t block) const {
     return ((slice * (map_.extent[1] + 1) + y) * (map_.extent[2] + 1) + x) * (blocks_ + 1) + block;
   }
@@ -132,7 +134,7 @@ class Density {
   NeuronMap map_;
   std::int64_t blocks_ = 0;
   /// [batch][group][T][H+1][W+1][blocks+1], sums over [0,y) x [0,x) x [0,block) modulo 2^32.
-  std::vector<std::uint32_t> sums_;
+  std::unique_ptr<std::uint32_t[]> sums_;
 };
 
 }  // namespace syncopate::array

@@ -152,7 +152,65 @@ void by_bits(const sim::LayerData& data, const map::TileBox& box, std::int64_t w
   });
 }
 
+/// Where the words of a column come from.
+struct ColumnSource {
+  const std::uint64_t* words;  ///< Of the first channels of row 0.
+  std::int64_t pitch;          ///< From row to row.
+  std::uint64_t mask;          ///< Channels that belong to the block.
+};
+
+/// One column under one kernel position: a word of every pixel.
+void fill_column(const map::Loops& loops, const map::TileBox& box, const Extent& kernel,
+                 const ColumnSource& source, std::uint64_t* column) {
+  const auto at = [&](std::size_t d, std::int64_t pixel) {
+    return pixel * loops.stride[d] + kernel[d] * loops.dilation[d] - loops.pad[d];
+  };
+  const auto inside = [&](std::size_t d, std::int64_t i) { return i >= 0 && i < loops.in[d]; };
+  const std::int64_t step = loops.stride[2] * source.pitch;
+  for (std::int64_t t = box.begin[0]; t < box.end[0]; ++t) {
+    for (std::int64_t y = box.begin[1]; y < box.end[1]; ++y) {
+      std::int64_t x = box.begin[2], last = box.end[2];
+      std::uint64_t* const end = column + (last - x);
+      if (!inside(0, at(0, t)) || !inside(1, at(1, y))) last = x;
+      for (; x < last && at(2, x) < 0; ++x) *column++ = 0;
+      while (last > x && at(2, last - 1) >= loops.in[2]) --last;
+      const std::int64_t line =
+          ((box.batch * loops.in[0] + at(0, t)) * loops.in[1] + at(1, y)) * loops.in[2];
+      if (x < last) {
+        const std::uint64_t* from = source.words + (line + at(2, x)) * source.pitch;
+        for (; x < last; ++x, from += step) *column++ = *from & source.mask;
+      }
+      while (column != end) *column++ = 0;
+    }
+  }
+}
+
 }  // namespace
+
+bool window_columns(const sim::LayerData& data, const map::TileBox& box, std::int64_t words,
+                    std::int64_t length, std::vector<std::uint64_t>& columns) {
+  const map::Loops& loops = data.loops();
+  const sim::BitPlane& plane = data.input_bits();
+  const std::int64_t channels = box.in1 - box.in0, first = box.group * loops.ins + box.in0;
+  if (first % 64 != 0 || (channels % 64 != 0 && loops.kernel_size() > 1)) return false;
+  std::uint64_t* column = columns.data();
+  Extent k{};
+  for (k[0] = 0; k[0] < loops.kernel[0]; ++k[0]) {
+    for (k[1] = 0; k[1] < loops.kernel[1]; ++k[1]) {
+      for (k[2] = 0; k[2] < loops.kernel[2]; ++k[2]) {
+        for (std::int64_t c = 0; c < channels; c += 64, column += length) {
+          const std::int64_t left = channels - c;
+          const ColumnSource source{plane.data.data() + (first + c) / 64, plane.words,
+                                    left >= 64 ? ~0ULL : (1ULL << left) - 1};
+          fill_column(loops, box, k, source, column);
+          std::fill(column + box.pixels(), column + length, 0);
+        }
+      }
+    }
+  }
+  std::fill(column, columns.data() + words * length, 0);
+  return true;
+}
 
 void window_bits(const sim::LayerData& data, const map::TileBox& box, std::int64_t words,
                  std::vector<std::uint64_t>& rows) {

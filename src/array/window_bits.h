@@ -13,4 +13,9 @@ namespace syncopate::array {
 void window_bits(const sim::LayerData& data, const map::TileBox& box, std::int64_t words,
                  std::vector<std::uint64_t>& rows);
 
+/// The same by column (PixelMasks::columns), straight from the input's mask: possible where the
+/// channels of a kernel position fill whole words. False, and nothing done, where they do not.
+bool window_columns(const sim::LayerData& data, const map::TileBox& box, std::int64_t words,
+                    std::int64_t length, std::vector<std::uint64_t>& columns);
+
 }  // namespace syncopate::array
