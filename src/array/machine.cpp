@@ -21,6 +21,9 @@ namespace {
 
 using Range = tbb::blocked_range<std::int64_t>;
 
+/// Bytes between a segment's synapses and its index that are worth reading along.
+constexpr std::uint64_t kTogether = 4096;
+
 /// Of the pairs issued, all booked as work so far, some are effectual; the others are bubbles.
 void book_effectual(const ConvCounter& conv, std::int64_t effectual, sim::Stats& stats) {
   conv.count_effectual(effectual, stats);
@@ -253,21 +256,44 @@ sim::TileResult ArrayRun::count_box(const map::TileBox& box) const {
   return result;
 }
 
+/// A tile's weights in the image.
+struct StoredWeights {
+  std::vector<std::byte> bytes;
+  std::span<const std::byte> synapses, index;  ///< In `bytes`.
+};
+
+StoredWeights read_weights(const sim::Image& image, const DirectoryEntry& entry) {
+  StoredWeights read;
+  std::uint64_t index = entry.synapse_bytes;  // Where it begins in what is read.
+  const std::uint64_t end = entry.synapses + entry.synapse_bytes;
+  if (entry.index_bytes > 0 && entry.index >= end && entry.index - end < kTogether) {
+    // Side by side: a segment is encoded as a whole, so it is read as one.
+    index = entry.index - entry.synapses;
+    read.bytes = image.read(entry.synapses, static_cast<std::int64_t>(index + entry.index_bytes));
+  } else {
+    if (entry.synapse_bytes > 0) read.bytes = image.read(entry.synapses, entry.synapse_bytes);
+    if (entry.index_bytes > 0) {
+      const std::vector<std::byte> more = image.read(entry.index, entry.index_bytes);
+      read.bytes.insert(read.bytes.end(), more.begin(), more.end());
+    }
+  }
+  read.synapses = std::span(read.bytes).first(entry.synapse_bytes);
+  read.index = std::span(read.bytes).subspan(index, entry.index_bytes);
+  return read;
+}
+
 sim::ClockedTile ArrayRun::clock_box(const map::TileBox& box) const {
   sim::ClockedTile clocked;
   clocked.result = start(box);
   clocked.sums.assign(static_cast<std::size_t>(box.pixels() * (box.out1 - box.out0)), 0);
-  const DirectoryEntry entry = sequence_.weights(box);
-  const auto read = [&](std::uint64_t address, std::int64_t bytes) {
-    return bytes == 0 ? std::vector<std::byte>{} : image_.read(address, bytes);
-  };
-  const std::vector<std::byte> synapses = read(entry.synapses, entry.synapse_bytes);
-  const std::vector<std::byte> index_bytes = read(entry.index, entry.index_bytes);
+  const StoredWeights stored = read_weights(image_, sequence_.weights(box));
+  const std::span<const std::byte> synapses = stored.synapses;
   if (conv_) {
-    const std::vector<std::byte> table = read(layer_.table, layer_.table_bytes);
+    std::vector<std::byte> table;
+    if (layer_.table_bytes > 0) table = image_.read(layer_.table, layer_.table_bytes);
     const Patches patches(data_, box);
-    engine_.clock({data_, layer_, box, patches, synapses, index_bytes, table}, clocked.result.stats,
-                  clocked.sums);
+    engine_.clock({data_, layer_, box, patches, synapses, stored.index, table},
+                  clocked.result.stats, clocked.sums);
   } else {
     std::vector<std::int16_t> weights(synapses.size() / 2);
     if (!weights.empty()) std::memcpy(weights.data(), synapses.data(), synapses.size());

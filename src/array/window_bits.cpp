@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "array/patches.h"
+#include "base/simd.h"
 
 namespace syncopate::array {
 namespace {
@@ -185,6 +186,64 @@ void fill_column(const map::Loops& loops, const map::TileBox& box, const Extent&
   }
 }
 
+/// Cells of 16 channels of a region, and where the windows of a box's pixels find theirs.
+struct Cells {
+  const std::uint16_t* cells = nullptr;                  ///< Of all places.
+  std::int64_t lines = 0, pixels = 0;                    ///< Of the box; pixels of a line.
+  std::int64_t per_slice = 0;                            ///< Lines of a slice.
+  std::int64_t slice_step = 0, line_step = 0, step = 0;  ///< Places between them.
+};
+
+/// ORs a cell of every pixel, `offset` places from its corner, into a column.
+SYNCOPATE_MULTIVERSION void or_cells(const Cells& from, std::int64_t offset, int shift,
+                                     std::uint64_t* column) {
+  for (std::int64_t line = 0; line < from.lines; ++line, column += from.pixels) {
+    const std::uint16_t* at = from.cells + offset + line / from.per_slice * from.slice_step +
+                              line % from.per_slice * from.line_step;
+    if (from.step == 1) {
+      for (std::int64_t x = 0; x < from.pixels; ++x) column[x] |= std::uint64_t{at[x]} << shift;
+    } else {
+      for (std::int64_t x = 0; x < from.pixels; ++x) {
+        column[x] |= std::uint64_t{at[x * from.step]} << shift;
+      }
+    }
+  }
+}
+
+/// Columns of windows whose channels come in cells of 16: four cells fill a word.
+void columns_of_cells(const sim::LayerData& data, const map::TileBox& box, std::int64_t length,
+                      std::uint64_t* columns) {
+  const map::Loops& loops = data.loops();
+  const sim::BitPlane& plane = data.input_bits();
+  const Region region(loops, box);
+  const Stretches positions(loops, region, false);
+  const std::int64_t places = region.places(), per_position = (box.in1 - box.in0) / 16;
+  thread_local std::vector<std::uint16_t> local;  // All places' first cells, then their second ...
+  local.assign(static_cast<std::size_t>(places * per_position), 0);
+  const auto* bits = reinterpret_cast<const std::uint16_t*>(plane.data.data()) +
+                     (box.group * loops.ins + box.in0) / 16;
+  region.for_each(loops, box.batch, [&](std::int64_t place, std::int64_t row) {
+    if (row < 0) return;
+    const std::uint16_t* from = bits + row * plane.words * 4;
+    std::uint16_t* to = local.data() + place;
+    for (std::int64_t i = 0; i < per_position; ++i, to += places) *to = from[i];
+  });
+  Cells cells;
+  cells.pixels = box.end[2] - box.begin[2];
+  cells.per_slice = box.end[1] - box.begin[1];
+  cells.lines = cells.per_slice * (box.end[0] - box.begin[0]);
+  cells.step = region.stride[2];
+  cells.line_step = region.stride[1] * region.size[2];
+  cells.slice_step = region.stride[0] * region.size[1] * region.size[2];
+  std::int64_t at = 0;  // In cells of the window.
+  for (const std::int64_t offset : positions.offsets) {
+    for (std::int64_t i = 0; i < per_position; ++i, ++at) {
+      cells.cells = local.data() + i * places;
+      or_cells(cells, offset, static_cast<int>(at % 4 * 16), columns + at / 4 * length);
+    }
+  }
+}
+
 }  // namespace
 
 bool window_columns(const sim::LayerData& data, const map::TileBox& box, std::int64_t words,
@@ -192,7 +251,12 @@ bool window_columns(const sim::LayerData& data, const map::TileBox& box, std::in
   const map::Loops& loops = data.loops();
   const sim::BitPlane& plane = data.input_bits();
   const std::int64_t channels = box.in1 - box.in0, first = box.group * loops.ins + box.in0;
-  if (first % 64 != 0 || (channels % 64 != 0 && loops.kernel_size() > 1)) return false;
+  if (first % 64 != 0 || (channels % 64 != 0 && loops.kernel_size() > 1)) {
+    if (channels % 16 != 0 || first % 16 != 0) return false;
+    std::fill_n(columns.data(), words * length, 0);
+    columns_of_cells(data, box, length, columns.data());
+    return true;
+  }
   std::uint64_t* column = columns.data();
   Extent k{};
   for (k[0] = 0; k[0] < loops.kernel[0]; ++k[0]) {

@@ -13,8 +13,8 @@ namespace syncopate::array {
 void window_bits(const sim::LayerData& data, const map::TileBox& box, std::int64_t words,
                  std::vector<std::uint64_t>& rows);
 
-/// The same by column (PixelMasks::columns), straight from the input's mask: possible where the
-/// channels of a kernel position fill whole words. False, and nothing done, where they do not.
+/// The same by column (PixelMasks::columns), without rows in between: possible where the channels
+/// of a kernel position come in whole words or sixteens. False, and nothing done, where not.
 bool window_columns(const sim::LayerData& data, const map::TileBox& box, std::int64_t words,
                     std::int64_t length, std::vector<std::uint64_t>& columns);
 

@@ -26,7 +26,7 @@ gconv::Chain prepare_chain(const PrepareOptions& options) {
   const gconv::Chain floating = gconv::lower(graph);
   const gconv::Ranges ranges = calibrate(graph, floating, inputs).ranges;
   gconv::Chain chain = gconv::quantize(floating, ranges, options.quantize);
-  return options.optimize ? gconv::optimize(chain) : chain;
+  return options.optimize ? gconv::optimize(std::move(chain)) : chain;
 }
 
 gconv::Chain prepare_float_chain(const ModelOptions& options, bool optimize) {

@@ -176,7 +176,7 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
   gconv::Chain chain =
       phase("quantize", [&] { return gconv::quantize(*floating, ranges, options.quantize); });
   floating.reset();
-  chain = phase("optimize", [&] { return gconv::optimize(chain); });
+  chain = phase("optimize", [&] { return gconv::optimize(std::move(chain)); });
   if (options.rearrange != Rearrangement::none) {
     chain = phase("rearrange", [&] { return rearranged(options, chain, inputs); });
   }

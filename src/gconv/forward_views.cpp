@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "gconv/bounds.h"
 #include "gconv/passes.h"
@@ -107,7 +108,7 @@ bool is_copy(const Chain& chain, const GConv& gconv) {
 
 class Forwarder {
  public:
-  explicit Forwarder(const Chain& chain) : chain_(chain), gone_(chain.gconvs.size(), false) {}
+  explicit Forwarder(Chain chain) : chain_(std::move(chain)), gone_(chain_.gconvs.size(), false) {}
 
   Chain run() {
     for (std::size_t i = 0; i < chain_.gconvs.size(); ++i) {
@@ -115,14 +116,13 @@ class Forwarder {
         gone_[i] = write_through(i) || read_through(i);
       }
     }
-    Chain result = chain_;
-    result.gconvs.clear();
+    std::vector<GConv> gconvs = std::exchange(chain_.gconvs, {});
     for (std::size_t i = 0; i < gone_.size(); ++i) {
       if (!gone_[i]) {
-        result.gconvs.push_back(chain_.gconvs[i]);
+        chain_.gconvs.push_back(std::move(gconvs[i]));
       }
     }
-    return result;
+    return std::move(chain_);
   }
 
  private:
@@ -195,6 +195,6 @@ class Forwarder {
 
 }  // namespace
 
-Chain forward_views(const Chain& chain) { return Forwarder(chain).run(); }
+Chain forward_views(Chain chain) { return Forwarder(std::move(chain)).run(); }
 
 }  // namespace syncopate::gconv

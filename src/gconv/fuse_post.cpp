@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <limits>
-#include <set>
+#include <utility>
 
 #include "gconv/fixed_post.h"
 #include "gconv/follow.h"
@@ -93,12 +93,12 @@ std::optional<FixedPost> compose(const std::optional<FixedPost>& first,
 }
 
 /// `next` as a part of `first`; nullopt when that cannot be said exactly.
-std::optional<GConv> fused(const Chain& chain, const GConv& first, const GConv& next) {
+std::optional<GConv> fused(bool quantized, const GConv& first, const GConv& next) {
   if (next.post.empty() || !follows(first, next) || !has_one_form(first.post, next.post)) {
     return std::nullopt;
   }
   GConv result = first;
-  if (chain.quantized) {
+  if (quantized) {
     result.fixed = compose(first.fixed, next.fixed);
     if (!result.fixed) {
       return std::nullopt;
@@ -122,8 +122,7 @@ bool channels_agree(const GConv& first, const GConv& next) {
 
 }  // namespace
 
-Chain fuse_post(const Chain& chain) {
-  Chain result = chain;
+Chain fuse_post(Chain chain) {
   std::map<std::string, int> readers, writers;
   for (const GConv& gconv : chain.gconvs) {
     ++readers[gconv.input.tensor];
@@ -135,26 +134,27 @@ Chain fuse_post(const Chain& chain) {
   for (const std::string& output : chain.outputs) {
     ++readers[output];
   }
-  result.gconvs.clear();
+  Chain result = std::move(chain);
+  std::vector<GConv> gconvs = std::exchange(result.gconvs, {});
   std::map<std::string, std::size_t> writer;  // of tensors with a single one, in result.gconvs
-  for (const GConv& gconv : chain.gconvs) {
+  for (GConv& gconv : gconvs) {
     const auto before = writer.find(gconv.input.tensor);
     if (before != writer.end() && readers[gconv.input.tensor] == 1) {
       GConv& first = result.gconvs[before->second];
-      const std::optional<GConv> both =
-          channels_agree(first, gconv) ? fused(chain, first, gconv) : std::nullopt;
+      std::optional<GConv> both =
+          channels_agree(first, gconv) ? fused(result.quantized, first, gconv) : std::nullopt;
       if (both) {
         result.tensors.erase(first.output.tensor);
-        first = *both;
+        first = std::move(*both);
         if (writers[first.output.tensor] == 1) {
           writer[first.output.tensor] = before->second;
         }
         continue;
       }
     }
-    result.gconvs.push_back(gconv);
-    if (writers[gconv.output.tensor] == 1) {
-      writer[gconv.output.tensor] = result.gconvs.size() - 1;
+    const std::string& to = result.gconvs.emplace_back(std::move(gconv)).output.tensor;
+    if (writers[to] == 1) {
+      writer[to] = result.gconvs.size() - 1;
     }
   }
   return result;

@@ -7,8 +7,8 @@
 
 namespace syncopate::gconv {
 
-Chain optimize(const Chain& chain) {
-  return remove_dead(fuse_post(forward_views(fuse_post(remove_dead(chain)))));
+Chain optimize(Chain chain) {
+  return remove_dead(fuse_post(forward_views(fuse_post(remove_dead(std::move(chain))))));
 }
 
 }  // namespace syncopate::gconv

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "gconv/passes.h"
 
@@ -9,23 +10,22 @@
 
 namespace syncopate::gconv {
 
-Chain remove_dead(const Chain& chain) {
+Chain remove_dead(Chain chain) {
   std::set<std::string> needed(chain.outputs.begin(), chain.outputs.end());
-  Chain result = chain;
-  result.gconvs.clear();
-  for (auto gconv = chain.gconvs.rbegin(); gconv != chain.gconvs.rend(); ++gconv) {
+  std::vector<GConv> gconvs = std::exchange(chain.gconvs, {});
+  for (auto gconv = gconvs.rbegin(); gconv != gconvs.rend(); ++gconv) {
     if (needed.contains(gconv->output.tensor)) {
       needed.insert(gconv->input.tensor);
       if (gconv->kernel) {
         needed.insert(gconv->kernel->tensor);
       }
-      result.gconvs.push_back(*gconv);
+      chain.gconvs.push_back(std::move(*gconv));
     }
   }
-  std::reverse(result.gconvs.begin(), result.gconvs.end());
+  std::reverse(chain.gconvs.begin(), chain.gconvs.end());
   needed.insert(chain.inputs.begin(), chain.inputs.end());
-  std::erase_if(result.tensors, [&](const auto& entry) { return !needed.contains(entry.first); });
-  return result;
+  std::erase_if(chain.tensors, [&](const auto& entry) { return !needed.contains(entry.first); });
+  return chain;
 }
 
 }  // namespace syncopate::gconv

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <map>
 #include <optional>
 
 #include "base/error.h"
@@ -51,7 +50,9 @@ class Search {
         grain_(capacity.grain),
         conv_(loops.kind == WorkKind::conv),
         weights_(loops.weights && loops.kind != WorkKind::elementwise),
-        ins_(conv_ ? sizes(loops.ins, grain_.ins, 8) : std::vector<std::int64_t>{grain_.ins}) {
+        outs_(sizes(loops.outs, grain_.outs, 8)),
+        ins_(conv_ ? sizes(loops.ins, grain_.ins, 8) : std::vector<std::int64_t>{grain_.ins}),
+        known_weights_(outs_.size() * ins_.size()) {
     for (std::size_t d = 0; d < 3; ++d) grain_.pixels[d] = std::min(grain_.pixels[d], loops.out[d]);
   }
 
@@ -59,9 +60,10 @@ class Search {
 
  private:
   std::vector<PixelChoice> pixel_choices(int dim) const;
-  const WeightChoice& weights(std::int64_t outs, std::int64_t ins);
+  const WeightChoice& weights(std::size_t out, std::size_t in);
+  WeightChoice cut_weights(std::int64_t outs, std::int64_t ins) const;
   void try_outputs(const std::array<std::vector<PixelChoice>, 3>& choices);
-  void try_pixels(std::int64_t outs, const std::array<PixelChoice, 3>& pixels);
+  void try_pixels(std::size_t out, const std::array<PixelChoice, 3>& pixels);
   void consider(const Tiling& tiling, const std::array<PixelChoice, 3>& pixels,
                 const WeightChoice& weights);
   Tiling smallest() const;
@@ -71,8 +73,8 @@ class Search {
   const Footprint& footprint_;
   Grain grain_;  ///< Pixels no more than the layer has, and fewer where the buffers are small.
   bool conv_, weights_;
-  std::vector<std::int64_t> ins_;
-  std::map<std::pair<std::int64_t, std::int64_t>, WeightChoice> known_weights_;
+  std::vector<std::int64_t> outs_, ins_;
+  std::vector<std::optional<WeightChoice>> known_weights_;  ///< By sizes of outputs, then inputs.
   bool once_ = false;  ///< What stays on chip must be fetched once.
   std::optional<Tiling> best_;
   double best_bytes_ = 0;
@@ -98,10 +100,15 @@ std::vector<PixelChoice> Search::pixel_choices(int dim) const {
   return result;
 }
 
-const WeightChoice& Search::weights(std::int64_t outs, std::int64_t ins) {
-  const auto [found, is_new] = known_weights_.try_emplace({outs, ins});
-  WeightChoice& choice = found->second;
-  if (!is_new || !weights_) return choice;
+const WeightChoice& Search::weights(std::size_t out, std::size_t in) {
+  std::optional<WeightChoice>& known = known_weights_[out * ins_.size() + in];
+  if (!known) known = cut_weights(outs_[out], ins_[in]);
+  return *known;
+}
+
+WeightChoice Search::cut_weights(std::int64_t outs, std::int64_t ins) const {
+  WeightChoice choice;
+  if (!weights_) return choice;
   const auto fit = [&](std::int64_t synapses, std::int64_t index) {
     return synapses <= capacity_.synapse_bytes &&
            (capacity_.index_bytes == 0 || index <= capacity_.index_bytes);
@@ -159,14 +166,16 @@ void Search::consider(const Tiling& tiling, const std::array<PixelChoice, 3>& pi
 }
 
 /// The largest input block that fits beside a block of outputs and pixels, in both orders.
-void Search::try_pixels(std::int64_t outs, const std::array<PixelChoice, 3>& pixels) {
+void Search::try_pixels(std::size_t out, const std::array<PixelChoice, 3>& pixels) {
+  const std::int64_t outs = outs_[out];
   const std::int64_t used_outs = std::min(outs, loops_.outs);
   const std::int64_t area = pixels[0].max_inputs * pixels[1].max_inputs * pixels[2].max_inputs;
   if (used_outs * pixels[0].size * pixels[1].size * pixels[2].size > capacity_.partial_sums) return;
-  for (std::int64_t ins : ins_) {
+  for (std::size_t in = 0; in < ins_.size(); ++in) {
+    const std::int64_t ins = ins_[in];
     const std::int64_t channels = conv_ ? std::min(ins, loops_.ins) : used_outs;
     if (area * channels > capacity_.neurons) continue;
-    const WeightChoice& block = weights(outs, ins);
+    const WeightChoice& block = weights(out, in);
     if (!block.fits) continue;
     Tiling tiling{Order::neuron_reuse,
                   outs,
@@ -184,10 +193,10 @@ void Search::try_pixels(std::int64_t outs, const std::array<PixelChoice, 3>& pix
 }
 
 void Search::try_outputs(const std::array<std::vector<PixelChoice>, 3>& choices) {
-  for (std::int64_t outs : sizes(loops_.outs, grain_.outs, 8)) {
+  for (std::size_t out = 0; out < outs_.size(); ++out) {
     for (const PixelChoice& t : choices[0]) {
       for (const PixelChoice& h : choices[1]) {
-        for (const PixelChoice& w : choices[2]) try_pixels(outs, {t, h, w});
+        for (const PixelChoice& w : choices[2]) try_pixels(out, {t, h, w});
       }
     }
   }

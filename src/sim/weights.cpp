@@ -169,6 +169,16 @@ const BitPlane& Weights::any_bits(std::int64_t lanes) const {
   return any;
 }
 
+std::shared_ptr<const void> Weights::derive(
+    const std::string& key, const std::function<std::shared_ptr<const void>()>& make) const {
+  bits();  // What is made may need them: built before the lock is taken.
+  const std::lock_guard lock(derived_mutex_);
+  std::shared_ptr<const void>& found = derived_[key];
+  // Isolated: a thread that waits inside must not take up work that needs the lock it holds.
+  if (!found) tbb::this_task_arena::isolate([&] { found = make(); });
+  return found;
+}
+
 std::span<const std::int16_t> Weights::distinct() const {
   std::call_once(distinct_once_, [this] {
     distinct_ = constant_.dtype() == DType::i8 ? distinct_of(constant_.data<std::int8_t>())

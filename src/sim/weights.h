@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "gconv/chain.h"
@@ -31,16 +33,27 @@ class Weights {
   /// Where any of `lanes` successive outputs of a group has a weight: row (group*lane groups + lane
   /// group)*kernel_size + position. Built on first use for every number of lanes.
   const BitPlane& any_bits(std::int64_t lanes) const;
+  /// Something else made of these weights, once for all who ask with the same key: `make` returns
+  /// it. A key always stands for the same T.
+  template <class T, class Make>
+  std::shared_ptr<const T> derived(const std::string& key, const Make& make) const {
+    return std::static_pointer_cast<const T>(derive(
+        key, [&make]() -> std::shared_ptr<const void> { return std::make_shared<T>(make()); }));
+  }
   /// The distinct non-zero values in ascending order; empty when there are more than 256.
   std::span<const std::int16_t> distinct() const;
 
  private:
+  std::shared_ptr<const void> derive(
+      const std::string& key, const std::function<std::shared_ptr<const void>()>& make) const;
+
   Tensor constant_;
   map::KernelStrides strides_;
   map::Loops loops_;
   mutable BitPlane bits_;
   mutable std::map<std::int64_t, BitPlane> any_bits_;
-  mutable std::mutex any_mutex_;
+  mutable std::mutex any_mutex_, derived_mutex_;
+  mutable std::map<std::string, std::shared_ptr<const void>> derived_;
   mutable std::vector<std::int16_t> distinct_;
   mutable std::once_flag bits_once_, distinct_once_;
 };

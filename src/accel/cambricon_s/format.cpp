@@ -93,53 +93,95 @@ map::Footprint BlockFormat::footprint() const {
   map::Footprint footprint;
   footprint.synapse_bytes = [this](std::int64_t group, std::int64_t out0, std::int64_t out1,
                                    std::int64_t in0, std::int64_t in1) {
-    return bytes({group, out0, out1, in0, in1}).synapses;
+    return synapse_bytes({group, out0, out1, in0, in1});
   };
   footprint.index_bytes = [this](std::int64_t group, std::int64_t out0, std::int64_t out1,
                                  std::int64_t in0, std::int64_t in1) {
-    return bytes({group, out0, out1, in0, in1}).index;
+    return index_bytes({group, out0, out1, in0, in1});
   };
   return footprint;
 }
 
-array::SegmentBytes BlockFormat::bytes(const array::Segment& s) const {
+std::int64_t BlockFormat::synapse_bytes(const array::Segment& s) const {
   const std::int64_t stored =
       stored_.sum(lane_group(s.group, s.out0), s.group * lane_groups_ + ceil_div(s.out1, lanes_),
                   s.in0 / kColumn, ceil_div(s.in1, kColumn));
+  return ceil_div(stored * code_.bits, 8);
+}
+
+std::int64_t BlockFormat::index_bytes(const array::Segment& s) const {
   const std::int64_t rows = ceil_div(s.out1 - s.out0, lanes_) * weights_->loops().kernel_size();
-  return {ceil_div(stored * code_.bits, 8),
-          ceil_div(rows * index_blocks(code_.block, s.in0, s.in1), 8)};
+  return ceil_div(rows * index_blocks(code_.block, s.in0, s.in1), 8);
+}
+
+array::SegmentBytes BlockFormat::bytes(const array::Segment& s) const {
+  return {synapse_bytes(s), index_bytes(s)};
 }
 
 void BlockFormat::encode(const array::Segment& s, std::span<std::byte> synapses,
                          std::span<std::byte> index) const {
-  const map::Loops& loops = weights_->loops();
-  array::BitWriter synapse_bits(synapses), index_bits(index);
-  std::vector<std::int16_t> values(static_cast<std::size_t>(s.in1 - s.in0));
+  encode_index(s, index);
+  if (code_.codebook.empty()) {
+    encode_values(s, synapses);
+  } else {
+    encode_codes(s, synapses);
+  }
+}
+
+void BlockFormat::encode_index(const array::Segment& s, std::span<std::byte> index) const {
+  array::BitWriter bits(index);
+  const std::int64_t first = s.in0 / code_.block;
   for (std::int64_t out0 = s.out0; out0 < s.out1; out0 += lanes_) {
-    const std::int64_t lg = lane_group(s.group, out0);
-    for (std::int64_t k = 0; k < loops.kernel_size(); ++k) {
-      const std::int64_t first = s.in0 / code_.block;
-      const std::uint64_t* marked = shared(lg, k);
+    for (std::int64_t k = 0; k < weights_->loops().kernel_size(); ++k) {
+      const std::uint64_t* marked = shared(lane_group(s.group, out0), k);
       for (std::int64_t b = 0; b < index_blocks(code_.block, s.in0, s.in1); ++b) {
-        index_bits.put(bit_at(marked, (first + b) * code_.block), 1);
+        bits.put(bit_at(marked, (first + b) * code_.block), 1);
       }
     }
-    for (std::int64_t out = out0; out < std::min(s.out1, out0 + lanes_); ++out) {
-      for (std::int64_t k = 0; k < loops.kernel_size(); ++k) {
-        weights_->read(s.group * loops.outs + out, k, s.in0, values);
-        const std::uint64_t* marked = shared(lg, k);
-        for (std::size_t i = 0; i < values.size(); ++i) {
-          if (!bit_at(marked, s.in0 + static_cast<std::int64_t>(i))) continue;
-          std::uint32_t word = static_cast<std::uint16_t>(values[i]);
-          if (!code_.codebook.empty()) {
-            const auto found =
-                std::lower_bound(code_.codebook.begin(), code_.codebook.end(), values[i]);
-            word = static_cast<std::uint32_t>(found - code_.codebook.begin());
-          }
-          synapse_bits.put(word, code_.bits);
-        }
-      }
+  }
+}
+
+void BlockFormat::collect(const array::Segment& s, std::int64_t out, std::int64_t position,
+                          std::vector<std::int16_t>& scratch,
+                          std::vector<std::int16_t>& values) const {
+  scratch.resize(static_cast<std::size_t>(s.in1 - s.in0));
+  weights_->read(s.group * weights_->loops().outs + out, position, s.in0, scratch);
+  const std::uint64_t* marked = shared(lane_group(s.group, out / lanes_ * lanes_), position);
+  const std::size_t before = values.size();
+  values.resize(before + scratch.size());
+  std::int16_t* to = values.data() + before;
+  for (std::size_t i = 0; i < scratch.size(); ++i) {
+    // Written in any case, kept if marked: marks are as good as random.
+    *to = scratch[i];
+    to += bit_at(marked, s.in0 + static_cast<std::int64_t>(i));
+  }
+  values.resize(static_cast<std::size_t>(to - values.data()));
+}
+
+/// 16-bit values lie as they are.
+void BlockFormat::encode_values(const array::Segment& s, std::span<std::byte> synapses) const {
+  std::vector<std::int16_t> scratch, values;
+  for (std::int64_t out = s.out0; out < s.out1; ++out) {
+    values.clear();
+    for (std::int64_t k = 0; k < weights_->loops().kernel_size(); ++k) {
+      collect(s, out, k, scratch, values);
+    }
+    if (!values.empty()) std::memcpy(synapses.data(), values.data(), values.size() * 2);
+    synapses = synapses.subspan(values.size() * 2);
+  }
+}
+
+void BlockFormat::encode_codes(const array::Segment& s, std::span<std::byte> synapses) const {
+  array::BitWriter bits(synapses);
+  std::vector<std::int16_t> scratch, values;
+  for (std::int64_t out = s.out0; out < s.out1; ++out) {
+    values.clear();
+    for (std::int64_t k = 0; k < weights_->loops().kernel_size(); ++k) {
+      collect(s, out, k, scratch, values);
+    }
+    for (const std::int16_t value : values) {
+      const auto found = std::lower_bound(code_.codebook.begin(), code_.codebook.end(), value);
+      bits.put(static_cast<std::uint32_t>(found - code_.codebook.begin()), code_.bits);
     }
   }
 }

@@ -43,6 +43,14 @@ class BlockFormat : public array::WeightFormat {
   const SynapseCode& code() const { return code_; }
 
  private:
+  std::int64_t synapse_bytes(const array::Segment& segment) const;
+  std::int64_t index_bytes(const array::Segment& segment) const;
+  void encode_index(const array::Segment& segment, std::span<std::byte> index) const;
+  void encode_values(const array::Segment& segment, std::span<std::byte> synapses) const;
+  void encode_codes(const array::Segment& segment, std::span<std::byte> synapses) const;
+  /// The weights of an output that the index marks at one kernel position, appended.
+  void collect(const array::Segment& segment, std::int64_t out, std::int64_t position,
+               std::vector<std::int16_t>& scratch, std::vector<std::int16_t>& values) const;
   void tabulate();
   void choose_block();
   void choose_codebook(const Config& config);

@@ -122,8 +122,11 @@ TEST(CambriconX, StepIndexRoundTrip) {
     const TestLayer layer(s, random);
     const map::Loops& loops = layer.data().loops();
     const int bits = static_cast<int>(random.integer(1, 6));
-    const StepFormat format(sim::weights_of(layer.chain(), layer.chain().gconvs[0], loops),
-                            Config(make_spec({{"step_bits", std::to_string(bits)}})));
+    StepFormat format(sim::weights_of(layer.chain(), layer.chain().gconvs[0], loops),
+                      Config(make_spec({{"step_bits", std::to_string(bits)}})));
+    map::Tiling tiling;
+    tiling.ins = loops.ins;
+    format.set_tiling(tiling);
     const array::Segment all{0, 0, loops.outs, 0, loops.ins};
     const array::SegmentBytes size = format.bytes(all);
     std::vector<std::byte> synapses(static_cast<std::size_t>(size.synapses));

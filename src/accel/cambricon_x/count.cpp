@@ -44,6 +44,10 @@ class Counter : public array::ConvCounter {
         lane_groups_(ceil_div(data.loops().outs, config.lanes)),
         in_blocks_(ceil_div(data.loops().ins, layer.tiling.ins)),
         group_(static_cast<std::size_t>(data.loops().groups * lane_groups_ * in_blocks_)) {
+    if (config.fifo && !config.issue_fillers) {
+      measure_counts(data);  // Where they stand does not matter.
+      return;
+    }
     array::visit_lane_rows(data, layer.tiling, config.lanes,
                            [this](const array::LaneRows& masks) { measure(masks); });
   }
@@ -55,6 +59,10 @@ class Counter : public array::ConvCounter {
 
  private:
   void measure(const array::LaneRows& masks);
+  void measure_counts(const sim::LayerData& data);
+  void add_lane(const LaneWork& work, std::size_t lane, GroupWork& group) const;
+  LaneWork compacted(std::int32_t pairs, std::int32_t stored, std::int32_t slots,
+                     std::int64_t positions) const;
   LaneWork lane_work(std::span<const std::uint64_t> mask, std::int64_t positions) const;
   void mark_fillers(std::span<const std::uint64_t> mask, std::vector<std::uint64_t>& slots) const;
   void book_waiting(const map::TileBox& box, sim::Stats& stats) const;
@@ -85,6 +93,15 @@ void Counter::mark_fillers(std::span<const std::uint64_t> mask,
   }
 }
 
+/// Slots compacted across windows.
+LaneWork Counter::compacted(std::int32_t pairs, std::int32_t stored, std::int32_t slots,
+                            std::int64_t positions) const {
+  const auto width = static_cast<std::int32_t>(config_.width);
+  const auto windows = static_cast<std::int32_t>(ceil_div(positions, config_.window));
+  const std::int32_t issuing = (slots + width - 1) / width;
+  return {pairs, stored, slots, issuing, std::max(issuing, windows)};
+}
+
 LaneWork Counter::lane_work(std::span<const std::uint64_t> mask, std::int64_t positions) const {
   LaneWork work;
   const auto bits = [](std::span<const std::uint64_t> m) {
@@ -100,13 +117,9 @@ LaneWork Counter::lane_work(std::span<const std::uint64_t> mask, std::int64_t po
     mask = with_fillers;
   }
   work.slots = bits(mask);
+  if (config_.fifo) return compacted(work.pairs, work.stored, work.slots, positions);
   const auto width = static_cast<std::int32_t>(config_.width);
   const auto windows = static_cast<std::int32_t>(ceil_div(positions, config_.window));
-  if (config_.fifo) {
-    work.issuing = (work.slots + width - 1) / width;
-    work.beats = std::max(work.issuing, windows);
-    return work;
-  }
   const auto words = static_cast<std::size_t>(config_.window / 64);
   for (std::int32_t w = 0; w < windows; ++w) {
     const std::size_t at = static_cast<std::size_t>(w) * words;
@@ -124,15 +137,39 @@ void Counter::measure(const array::LaneRows& masks) {
   group.present = masks.lanes;
   const auto words = static_cast<std::size_t>(ceil_div(masks.positions, 64));
   for (std::int64_t lane = 0; lane < masks.lanes; ++lane) {
-    const LaneWork work = lane_work({masks.rows + lane * masks.words, words}, masks.positions);
-    group.beats[static_cast<std::size_t>(lane)] = work.beats;
-    group.all_beats += work.beats;
-    group.sum.pairs += work.pairs;
-    group.sum.slots += work.slots;
-    group.sum.issuing += work.issuing;
-    group.sum.beats = std::max(group.sum.beats, work.beats);
-    group.synapse_rows += ceil_div(work.stored, config_.width);
+    add_lane(lane_work({masks.rows + lane * masks.words, words}, masks.positions),
+             static_cast<std::size_t>(lane), group);
   }
+}
+
+/// From what the format has counted too.
+void Counter::measure_counts(const sim::LayerData& data) {
+  const map::Loops& loops = data.loops();
+  const auto counts = lane_counts(data.constant(), layer_.tiling.ins, config_.reach());
+  for (std::size_t entry = 0; entry < group_.size(); ++entry) {
+    const auto number = static_cast<std::int64_t>(entry);
+    const std::int64_t in0 = number % in_blocks_ * layer_.tiling.ins;
+    const std::int64_t out0 = number / in_blocks_ % lane_groups_ * config_.lanes;
+    GroupWork& group = group_[entry];
+    group.positions = std::min(layer_.tiling.ins, loops.ins - in0) * loops.kernel_size();
+    group.present = std::min(config_.lanes, loops.outs - out0);
+    for (std::int64_t lane = 0; lane < group.present; ++lane) {
+      const LaneCounts::Lane& one =
+          counts->at(number / in_blocks_ / lane_groups_, out0 + lane, in0);
+      add_lane(compacted(one.pairs, one.pairs + one.fillers, one.pairs, group.positions),
+               static_cast<std::size_t>(lane), group);
+    }
+  }
+}
+
+void Counter::add_lane(const LaneWork& work, std::size_t lane, GroupWork& group) const {
+  group.beats[lane] = work.beats;
+  group.all_beats += work.beats;
+  group.sum.pairs += work.pairs;
+  group.sum.slots += work.slots;
+  group.sum.issuing += work.issuing;
+  group.sum.beats = std::max(group.sum.beats, work.beats);
+  group.synapse_rows += ceil_div(work.stored, config_.width);
 }
 
 /// The makespan of a tile's steps, and who waited: lanes present for the slowest, lanes without an

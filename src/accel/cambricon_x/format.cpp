@@ -1,5 +1,7 @@
 #include "accel/cambricon_x/format.h"
 
+#include <fmt/format.h>
+#include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
@@ -34,6 +36,7 @@ bool has_gap(std::uint64_t word, std::int64_t reach) {
   if (last - first <= reach) return false;
   const std::uint64_t between = ((1ULL << last) - 1) & ~((1ULL << first) - 1);
   std::uint64_t zeros = ~word & between;
+  if (zeros == 0) return false;
   for (std::int64_t length = 1; length < reach; length *= 2) zeros &= zeros >> length;
   return zeros != 0;
 }
@@ -72,6 +75,49 @@ std::int64_t count_fillers(std::span<const std::uint64_t> mask, std::int64_t rea
     }
   }
   return fillers;
+}
+
+namespace {
+
+LaneCounts count_lanes(const sim::Weights& weights, std::int64_t block, std::int64_t reach) {
+  const map::Loops& loops = weights.loops();
+  const sim::BitPlane& bits = weights.bits();
+  const std::int64_t kernel = loops.kernel_size();
+  LaneCounts counts{loops.outs, ceil_div(loops.ins, block), block, {}};
+  counts.lanes.resize(static_cast<std::size_t>(loops.groups * loops.outs * counts.in_blocks));
+  using Range = tbb::blocked_range<std::int64_t>;
+  tbb::parallel_for(Range(0, loops.groups * loops.outs, 8), [&](const Range& range) {
+    std::vector<std::uint64_t> packed;
+    for (std::int64_t out = range.begin(); out != range.end(); ++out) {
+      for (std::int64_t b = 0; b < counts.in_blocks; ++b) {
+        const array::Segment s{out / loops.outs, 0, 0, b * block,
+                               std::min(loops.ins, (b + 1) * block)};
+        // Whole words of one kernel position, or of all, are a mask as they lie.
+        const std::uint64_t* at = bits.data.data() + out * kernel * bits.words + s.in0 / 64;
+        const std::int64_t ins = s.in1 - s.in0;
+        std::span<const std::uint64_t> mask(at,
+                                            static_cast<std::size_t>(ceil_div(ins * kernel, 64)));
+        const bool in_place = s.in0 % 64 == 0 && (ins % 64 == 0 || s.in1 == loops.ins) &&
+                              (kernel == 1 || (ins == loops.ins && ins % 64 == 0));
+        if (!in_place) {
+          pack_output(weights, s, out % loops.outs, packed);
+          mask = packed;
+        }
+        counts.lanes[static_cast<std::size_t>(out * counts.in_blocks + b)] = {
+            static_cast<std::int32_t>(array::count_bits(mask.data(), std::ssize(mask))),
+            static_cast<std::int32_t>(count_fillers(mask, reach))};
+      }
+    }
+  });
+  return counts;
+}
+
+}  // namespace
+
+std::shared_ptr<const LaneCounts> lane_counts(const sim::Weights& weights, std::int64_t block,
+                                              std::int64_t reach) {
+  const std::string key = fmt::format("cambricon_x lanes of {} inputs, reach {}", block, reach);
+  return weights.derived<LaneCounts>(key, [&] { return count_lanes(weights, block, reach); });
 }
 
 StepFormat::StepFormat(std::shared_ptr<const sim::Weights> weights, const Config& config)
@@ -120,13 +166,15 @@ map::Footprint StepFormat::footprint() const {
   return footprint;
 }
 
+void StepFormat::set_tiling(const map::Tiling& tiling) {
+  counts_ = lane_counts(*weights_, tiling.ins, reach_);
+}
+
 array::SegmentBytes StepFormat::bytes(const array::Segment& s) const {
-  std::vector<std::uint64_t> mask;
   std::int64_t entries = 0;
   for (std::int64_t out = s.out0; out < s.out1; ++out) {
-    pack_output(*weights_, s, out, mask);
-    entries += array::count_bits(mask.data(), static_cast<std::int64_t>(mask.size())) +
-               count_fillers(mask, reach_);
+    const LaneCounts::Lane& lane = counts_->at(s.group, out, s.in0);
+    entries += lane.pairs + lane.fillers;
   }
   return {entries * 2, ceil_div(entries * step_bits_ + (s.out1 - s.out0) * kCountBits, 8)};
 }
