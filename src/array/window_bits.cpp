@@ -133,22 +133,30 @@ void by_bits(const sim::LayerData& data, const map::TileBox& box, std::int64_t w
   const sim::BitPlane& plane = data.input_bits();
   const std::int64_t channels = box.in1 - box.in0, first = box.group * loops.ins + box.in0;
   const Region region(loops, box);
-  const Stretches positions(loops, region, false);
+  const Stretches stretches(loops, region, loops.kernel[2] * channels <= 64);
+  const std::int64_t run = stretches.places * channels;
   thread_local std::vector<std::uint64_t> local;
   local.assign(static_cast<std::size_t>(region.places()), 0);
   region.for_each(loops, box.batch, [&](std::int64_t place, std::int64_t row) {
     if (row < 0) return;
     append_bits(plane.row(row).data(), first, channels, &local[static_cast<std::size_t>(place)], 0);
   });
+  if (stretches.places > 1) {  // Every place gets those of its stretch, too.
+    const std::uint64_t keep = ~std::uint64_t{0} >> (64 - run);
+    std::uint64_t behind = 0;
+    for (auto place = local.rbegin(); place != local.rend(); ++place) {
+      *place = behind = (behind << channels | *place) & keep;
+    }
+  }
   for_each_pixel(region, box, [&](std::int64_t pixel, std::int64_t corner) {
     std::uint64_t* row = rows.data() + pixel * words;
     std::memset(row, 0, static_cast<std::size_t>(words) * 8);
     std::int64_t at = 0;
-    for (const std::int64_t offset : positions.offsets) {
+    for (const std::int64_t offset : stretches.offsets) {
       const std::uint64_t mask = local[static_cast<std::size_t>(corner + offset)];
       row[at / 64] |= mask << (at % 64);
-      if (at % 64 + channels > 64) row[at / 64 + 1] |= mask >> (64 - at % 64);
-      at += channels;
+      if (at % 64 + run > 64) row[at / 64 + 1] |= mask >> (64 - at % 64);
+      at += run;
     }
   });
 }
