@@ -218,12 +218,24 @@ class ConvStep : public FixedStep {
     args.sums = sums;
     args.sum_step = kMostLanes;
     kernel_.function(split, weights.lanes < kernel_.lanes)(args);
-    for (std::int64_t p = 0; p < kernel_.pixels && first + p <= last; ++p) {
-      const Pixel& pixel = pixels_[static_cast<std::size_t>(first + p)];
-      const std::int64_t at = block.output + pixel.output;
-      post_.apply({sums + p * kMostLanes, static_cast<std::size_t>(weights.count)},
-                  block.channel + pixel.channel, lanes_.channel, dtype,
-                  out + at * static_cast<std::int64_t>(size_of(dtype)), lanes_.output);
+    store(block, first, sums, static_cast<std::size_t>(weights.count), dtype, out);
+  }
+
+  /// Sends the sums of a tile through the post: pixels of the same channel together.
+  void store(const Block& block, std::int64_t first, const std::int64_t* sums, std::size_t count,
+             DType dtype, std::byte* out) const {
+    const std::int64_t end = std::min(first + kernel_.pixels, std::ssize(pixels_));
+    void* to[kMostPixels];
+    for (std::int64_t p = first; p < end;) {
+      const std::int32_t channel = pixels_[static_cast<std::size_t>(p)].channel;
+      const std::int64_t* from = sums + (p - first) * kMostLanes;
+      std::size_t rows = 0;
+      for (; p < end && pixels_[static_cast<std::size_t>(p)].channel == channel; ++p, ++rows) {
+        const std::int64_t at = block.output + pixels_[static_cast<std::size_t>(p)].output;
+        to[rows] = out + at * static_cast<std::int64_t>(size_of(dtype));
+      }
+      post_.apply_rows(from, kMostLanes, count, block.channel + channel, lanes_.channel, dtype,
+                       {to, rows}, lanes_.output);
     }
   }
 

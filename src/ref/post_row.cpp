@@ -6,6 +6,15 @@
 #include "base/simd.h"
 #include "gconv/fixed_post.h"
 
+#if defined(__x86_64__)
+// GCC 12 takes the undefined upper halves inside its own intrinsics for our mistake.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include <immintrin.h>
+#endif
+
 namespace syncopate::ref {
 namespace {
 
@@ -86,6 +95,57 @@ void scale_uniform_i16(const std::int64_t* __restrict sums, const PostRow::Chann
     result[i] = static_cast<std::int16_t>(above > high ? high : above);
   }
 }
+
+/// Rows of sums of the same channels.
+struct SumRows {
+  const std::int64_t* sums = nullptr;
+  std::int64_t pitch = 0;
+  std::size_t count = 0;
+  std::span<void* const> out;
+};
+
+#if defined(__x86_64__)
+SYNCOPATE_TARGET_BEGIN("avx512f,avx512bw,avx512vl,avx512dq")
+
+/// Eight channels at a time, all rows.
+void scale_rows_i16(const SumRows& rows, const PostRow::Channels& post, std::size_t channel,
+                    bool uniform) {
+  const __m512i low = _mm512_set1_epi64(post.low), high = _mm512_set1_epi64(post.high);
+  for (std::size_t i = 0; i < rows.count; i += 8) {
+    const std::size_t left = rows.count - i;
+    const auto mask = static_cast<__mmask8>(left >= 8 ? 0xffU : (1U << left) - 1);
+    const auto load = [&](const std::vector<std::int64_t>& numbers) {
+      return uniform ? _mm512_set1_epi64(numbers[channel])
+                     : _mm512_maskz_loadu_epi64(mask, numbers.data() + channel + i);
+    };
+    const __m512i multiplier = load(post.multiplier), bias = load(post.bias);
+    const __m512i shift = load(post.shift), half = load(post.half), odd = load(post.odd);
+    const std::int64_t* from = rows.sums + i;
+    for (void* const out : rows.out) {
+      const __m512i sum = _mm512_maskz_loadu_epi64(mask, from);
+      const __m512i value = _mm512_add_epi64(_mm512_mullo_epi64(sum, multiplier), bias);
+      const __m512i tie = _mm512_and_si512(_mm512_srav_epi64(value, shift), odd);
+      const __m512i rounded =
+          _mm512_srav_epi64(_mm512_add_epi64(_mm512_add_epi64(value, half), tie), shift);
+      const __m512i held = _mm512_min_epi64(_mm512_max_epi64(rounded, low), high);
+      _mm512_mask_cvtepi64_storeu_epi16(static_cast<std::int16_t*>(out) + i, mask, held);
+      from += rows.pitch;
+    }
+  }
+}
+
+SYNCOPATE_TARGET_END
+
+bool scales_rows() {
+  static const bool scales =
+      __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+      __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512dq") != 0;
+  return scales;
+}
+#else
+void scale_rows_i16(const SumRows&, const PostRow::Channels&, std::size_t, bool) {}
+bool scales_rows() { return false; }
+#endif
 
 SYNCOPATE_MULTIVERSION
 void narrow_i16(const std::int64_t* __restrict from, std::size_t count,
@@ -210,6 +270,21 @@ void PostRow::apply(std::span<const std::int64_t> sums, std::int64_t channel, st
       }
     }
     store(scaled, part.size(), dtype, out, at, out_step);
+  }
+}
+
+void PostRow::apply_rows(const std::int64_t* sums, std::int64_t pitch, std::size_t count,
+                         std::int64_t channel, std::int64_t step, DType dtype,
+                         std::span<void* const> out, std::int64_t out_step) const {
+  const bool one = uniform() || step == 0;
+  if (scales_rows() && post_ != nullptr && !post_->table && dtype == DType::i16 && out_step == 1 &&
+      (one || step == 1)) {
+    const std::size_t first = uniform() ? 0 : static_cast<std::size_t>(channel);
+    return scale_rows_i16({sums, pitch, count, out}, channels_, first, one);
+  }
+  for (void* const to : out) {
+    apply({sums, count}, channel, step, dtype, to, out_step);
+    sums += pitch;
   }
 }
 

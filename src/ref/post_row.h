@@ -33,6 +33,12 @@ class PostRow {
   void apply(std::span<const std::int64_t> sums, std::int64_t channel, std::int64_t step,
              DType dtype, void* out, std::int64_t out_step) const;
 
+  /// The same for several rows of `count` sums, `pitch` apart, of the same channels: row r goes to
+  /// out[r]. Faster than row by row, as a channel's numbers are loaded once for all.
+  void apply_rows(const std::int64_t* sums, std::int64_t pitch, std::size_t count,
+                  std::int64_t channel, std::int64_t step, DType dtype, std::span<void* const> out,
+                  std::int64_t out_step) const;
+
  private:
   void scale(std::span<const std::int64_t> sums, std::int64_t channel, std::int64_t step,
              std::int64_t* result) const;
