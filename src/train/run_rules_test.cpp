@@ -1,0 +1,29 @@
+#include "train/run_rules.h"
+
+#include <gtest/gtest.h>
+
+namespace syncopate::train {
+namespace {
+
+TEST(RunRules, TheRateGrowsThenFallsAsTheScheduleSays) {
+  Options options;
+  options.epochs = 10;
+  options.rate = 0.8;
+  options.warmup_epochs = 1;
+  constexpr std::int64_t kSteps = 100;
+  EXPECT_LT(rate_at(options, 0, kSteps), 0.01);
+  EXPECT_LT(rate_at(options, 98, kSteps), rate_at(options, 99, kSteps));
+  EXPECT_DOUBLE_EQ(rate_at(options, 100, kSteps), 0.8);
+  EXPECT_NEAR(rate_at(options, 550, kSteps), 0.4, 1e-12) << "half of the cosine";
+  EXPECT_LT(rate_at(options, 999, kSteps), 1e-4);
+  options.warmup_epochs = 0;
+  options.schedule = Schedule::steps;
+  EXPECT_DOUBLE_EQ(rate_at(options, 499, kSteps), 0.8);
+  EXPECT_DOUBLE_EQ(rate_at(options, 500, kSteps), 0.08);
+  EXPECT_DOUBLE_EQ(rate_at(options, 750, kSteps), 0.008);
+  options.schedule = Schedule::constant;
+  EXPECT_DOUBLE_EQ(rate_at(options, 999, kSteps), 0.8);
+}
+
+}  // namespace
+}  // namespace syncopate::train
