@@ -138,6 +138,23 @@ class Commands(Case):
             self.assertIn(name, text)
         self.assertIn("SYNCOPATE_DATA is not set", self.succeeds("list", "--datasets"))
 
+    def test_fpga_resources_are_shown_with_their_basis(self):
+        html, data = self.path / "r.html", self.path / "r.json"
+        text = self.succeeds("run", MODEL, "--on", f"sense,systolic,{FIRST}", "--check", "off", "--report", str(html), "--json", str(data))
+        self.assertRegex(text, r"FPGA LUT +[\d,]+ of 274,080 +[\d,]+ +-\n")
+        self.assertRegex(text, r"FPGA DSP +1,024 of 2,520 +1,024 +-\n")
+        self.assertRegex(text, r"FPGA: parametric.* no synthesis.*\. Limits are the ZCU102's")
+        sense, systolic, first = json.loads(data.read_text())["machines"]
+        self.assertEqual(sense["fpga"]["board"], "ZCU102")
+        self.assertEqual(sense["fpga"]["limits"]["BRAM36"], 912)
+        self.assertEqual(sense["fpga"]["total"]["DSP"], 1024)
+        self.assertAlmostEqual(sense["fpga"]["total"]["BRAM36"], sum(c["BRAM36"] for c in sense["fpga"]["components"].values()))
+        self.assertNotIn("board", systolic["fpga"])
+        self.assertNotIn("fpga", first)
+        self.assertIn("FPGA basis", html.read_text())
+        self.assertRegex(self.succeeds("list", "--params", "sense"), r"total +[\d,]+ of 274,080 .* 1,024 of 2,520 ")
+        self.assertNotIn("FPGA", self.succeeds("list", "--params", FIRST))
+
     def test_eval(self):
         counts = json.loads(self.succeeds("eval", MODEL, "--data", "shapes", "--limit", "100", "--normalize", "signed",
                                           "--json", "-"))

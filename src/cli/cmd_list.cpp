@@ -2,6 +2,7 @@
 
 #include "accel/registry.h"
 #include "cli/commands.h"
+#include "cost/fpga.h"
 #include "data/dataset.h"
 #include "report/format.h"
 #include "sim/memory.h"
@@ -47,6 +48,31 @@ std::string accelerators_text(const report::TextStyle& style) {
   return table.render(style);
 }
 
+/// What the machine takes of an FPGA, of machines that declare blocks.
+std::string fpga_text(const arch::Spec& spec, const report::TextStyle& style) {
+  const std::vector<cost::FpgaPart> parts = cost::fpga_of(spec);
+  if (parts.empty()) return "";
+  const cost::FpgaBoard* board = cost::board_of(spec);
+  std::string title = "\nFPGA resources";
+  if (board != nullptr) title += fmt::format(", of a {}", board->name);
+  Table table;
+  table.add_column("component", Table::Align::left);
+  for (const cost::FpgaResource& resource : cost::kFpgaResources) {
+    table.add_column(std::string(resource.name), Table::Align::right);
+  }
+  const auto row = [&](const std::string& name, const cost::FpgaUse& use, const cost::FpgaUse& of) {
+    std::vector<Table::Cell> cells{{name, Tone::strong, ""}};
+    for (const cost::FpgaResource& resource : cost::kFpgaResources) {
+      cells.push_back({report::amount(use.*resource.value, of.*resource.value), Tone::plain, ""});
+    }
+    table.add_row(std::move(cells));
+  };
+  for (const cost::FpgaPart& part : parts) row(part.component, part.use, {});
+  row("total", cost::total(parts), board == nullptr ? cost::FpgaUse{} : board->limits);
+  return report::toned(title, Tone::strong, style) + "\n" + table.render(style) +
+         report::toned(fmt::format("  Basis: {}.\n", cost::kFpgaBasis), Tone::dim, style);
+}
+
 std::string params_text(const std::string& name, const report::TextStyle& style) {
   const arch::Spec spec = accel::find(name).spec({});
   std::string out = report::toned(spec.machine, Tone::strong, style);
@@ -60,7 +86,7 @@ std::string params_text(const std::string& name, const report::TextStyle& style)
                    {param.default_value, Tone::plain, ""},
                    {param.help, Tone::dim, ""}});
   }
-  return out + table.render(style);
+  return out + table.render(style) + fpga_text(spec, style);
 }
 
 std::string words(const std::vector<std::string>& names) {

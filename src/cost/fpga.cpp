@@ -51,6 +51,17 @@ FpgaUse& FpgaUse::operator+=(const FpgaUse& other) {
   return *this;
 }
 
+const FpgaBoard* board_of(const arch::Spec& spec) {
+  static constexpr FpgaBoard kBoards[] = {{"ZCU102", kZcu102}};
+  for (const ParamInfo& param : spec.params) {
+    if (param.name != "board") continue;
+    for (const FpgaBoard& board : kBoards) {
+      if (board.name == param.value) return &board;
+    }
+  }
+  return nullptr;
+}
+
 FpgaUse use_of(const arch::Block& block, const FpgaModel& model) {
   FpgaUse use = one(block, model);
   const auto count = static_cast<double>(block.count);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arch/spec.h"
@@ -30,8 +31,33 @@ struct FpgaModel {
   std::int64_t half_bram_bits = 18432;
 };
 
+/// What reports say beside the figures.
+inline constexpr std::string_view kFpgaBasis =
+    "parametric, from the machine's blocks: a DSP per 16-bit multiplier, a LUT per adder bit, "
+    "larger "
+    "memories in block RAM; no synthesis, routing or control, to be replaced by synthesis";
+
 /// The ZCU102 [recalled, high].
 inline constexpr FpgaUse kZcu102{274080, 548160, 2520, 912};
+
+/// An FPGA board and what it has.
+struct FpgaBoard {
+  std::string_view name;
+  FpgaUse limits;
+};
+/// The board in the machine's parameter `board`, which machines published on an FPGA declare; null
+/// for others.
+const FpgaBoard* board_of(const arch::Spec& spec);
+
+/// One of the four kinds of resources, for tables.
+struct FpgaResource {
+  std::string_view name;
+  double FpgaUse::* value;
+};
+inline constexpr FpgaResource kFpgaResources[] = {{"LUT", &FpgaUse::lut},
+                                                  {"FF", &FpgaUse::ff},
+                                                  {"DSP", &FpgaUse::dsp},
+                                                  {"BRAM36", &FpgaUse::bram}};
 
 /// What all `count` of a block take.
 FpgaUse use_of(const arch::Block& block, const FpgaModel& model);

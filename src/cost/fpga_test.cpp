@@ -42,5 +42,15 @@ TEST(Fpga, PartsAreComponents) {
   EXPECT_TRUE(fpga_of(arch::Spec{}).empty());
 }
 
+TEST(Fpga, BoardsAreThoseOfTheParameter) {
+  arch::Spec spec;
+  EXPECT_EQ(board_of(spec), nullptr);
+  spec.params.push_back({.name = "board", .value = "ZCU102"});
+  ASSERT_NE(board_of(spec), nullptr);
+  EXPECT_EQ(board_of(spec)->limits.dsp, 2520);
+  spec.params.back().value = "none";
+  EXPECT_EQ(board_of(spec), nullptr);
+}
+
 }  // namespace
 }  // namespace syncopate::cost

@@ -57,6 +57,7 @@ Target::Target(const MachineRequest& request, const TargetOptions& options,
   energy_ = cost::EnergyTable::load(spec.node_nm, options.energy);
   if (!spec.blocks.empty()) {
     result_.area = cost::area_of(spec, cost::AreaTable::load(spec.node_nm));
+    result_.fpga = cost::fpga_of(spec);
   }
   memory_ = sim::make_memory(spec.dram, spec.clock_mhz);
   result_.dram_gbps = peak_gbps(spec.dram);

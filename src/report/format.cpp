@@ -66,6 +66,14 @@ std::string percent(double fraction) {
   return fmt::format("{:.1f} %", fraction * 100);
 }
 
+std::string amount(double used, double limit) {
+  const auto whole = static_cast<std::int64_t>(used);
+  const bool exact = used == std::floor(used);
+  const std::string text =
+      used >= 1000 || exact ? grouped(exact ? whole : whole + 1) : fmt::format("{:.1f}", used);
+  return limit == 0 ? text : fmt::format("{} of {}", text, grouped(std::llround(limit)));
+}
+
 std::string ratio(double value) {
   return value >= 99.95 ? fmt::format("{:.0f}x", value)
                         : fmt::format("{}x", value >= 9.995 ? fmt::format("{:.1f}", value)

@@ -19,6 +19,8 @@ std::string short_time(double seconds);
 std::string short_energy(double picojoules);
 /// "12.3 %", "<0.1 %", "0 %", "100 %"
 std::string percent(double fraction);
+/// Of FPGA resources: "1,024", "4.5 of 912" where there is a limit.
+std::string amount(double used, double limit = 0);
 /// "1.71x"
 std::string ratio(double value);
 

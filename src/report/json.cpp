@@ -68,6 +68,28 @@ Json spec_json(const arch::Spec& spec) {
           {"actions", actions}};
 }
 
+Json use_json(const cost::FpgaUse& use) {
+  Json json;
+  for (const cost::FpgaResource& resource : cost::kFpgaResources) {
+    json[std::string(resource.name)] = use.*resource.value;
+  }
+  return json;
+}
+
+Json fpga_json(const MachineResult& machine) {
+  Json json{{"basis", cost::kFpgaBasis},
+            {"total", use_json(cost::total(machine.fpga))},
+            {"components", Json::object()}};
+  for (const cost::FpgaPart& part : machine.fpga) {
+    json["components"][part.component] = use_json(part.use);
+  }
+  if (const cost::FpgaBoard* board = cost::board_of(machine.spec)) {
+    json["board"] = board->name;
+    json["limits"] = use_json(board->limits);
+  }
+  return json;
+}
+
 Json machine_json(const RunResult& run, const MachineResult& machine) {
   const double seconds = machine.seconds_per_input(run.inputs);
   Json json{
@@ -88,6 +110,7 @@ Json machine_json(const RunResult& run, const MachineResult& machine) {
       {"layers", Json::array()}};
   for (const LayerResult& layer : machine.layers) json["layers"].push_back(layer_json(layer));
   for (const cost::AreaPart& part : machine.area) json["area_mm2"][part.component] = part.mm2;
+  if (!machine.fpga.empty()) json["fpga"] = fpga_json(machine);
   return json;
 }
 

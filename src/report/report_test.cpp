@@ -34,6 +34,9 @@ TEST(Format, KeepsThreeDigits) {
   EXPECT_EQ(short_time(0.9999), "1.00 s");
   EXPECT_EQ(short_energy(4.56e9), "4.56 mJ");
   EXPECT_EQ(ratio(1.714), "1.71x");
+  EXPECT_EQ(amount(1024), "1,024");
+  EXPECT_EQ(amount(4.5, 912), "4.5 of 912");
+  EXPECT_EQ(amount(1500.5, 274080), "1,501 of 274,080");
 }
 
 TEST(Format, PercentNeverHidesSomething) {
@@ -168,6 +171,24 @@ TEST(Area, IsShownOnlyForMachinesThatHaveIt) {
   const std::string text = comparison(run, {});
   EXPECT_NE(text.find("1.75 mm2"), std::string::npos) << text;
   EXPECT_NE(to_json(run).find("\"area_mm2\": {"), std::string::npos);
+}
+
+TEST(Fpga, IsShownWithItsBasisAndTheLimitsOfItsBoard) {
+  RunResult run = sample_run();
+  EXPECT_EQ(comparison(run, {}).find("FPGA"), std::string::npos);
+  EXPECT_EQ(to_json(run).find("\"fpga\""), std::string::npos);
+  run.machines[0].fpga = {{"PE", {1500, 3000, 16, 0}}, {"buffers", {0, 0, 0, 4.5}}};
+  EXPECT_EQ(comparison(run, {}).find("ZCU102"), std::string::npos);
+  run.machines[0].spec.params.push_back({.name = "board", .value = "ZCU102"});
+  const std::string text = comparison(run, {});
+  EXPECT_NE(text.find("1,500 of 274,080"), std::string::npos) << text;
+  EXPECT_NE(text.find("4.5 of 912"), std::string::npos) << text;
+  EXPECT_NE(text.find("no synthesis"), std::string::npos) << text;
+  const auto fpga = nlohmann::json::parse(to_json(run))["machines"][0]["fpga"];
+  EXPECT_EQ(fpga["total"]["DSP"], 16);
+  EXPECT_EQ(fpga["components"]["buffers"]["BRAM36"], 4.5);
+  EXPECT_EQ(fpga["limits"]["FF"], 548160);
+  EXPECT_FALSE(nlohmann::json::parse(to_json(run))["machines"][1].contains("fpga"));
 }
 
 }  // namespace

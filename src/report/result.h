@@ -7,6 +7,7 @@
 #include "arch/spec.h"
 #include "cost/area.h"
 #include "cost/energy.h"
+#include "cost/fpga.h"
 #include "sim/check.h"
 #include "sim/stats.h"
 
@@ -47,6 +48,7 @@ struct MachineResult {
   std::vector<LayerResult> layers;  ///< One per RunResult::layers.
   LayerResult total;
   std::vector<cost::AreaPart> area;  ///< By component; empty when it is not modelled.
+  std::vector<cost::FpgaPart> fpga;  ///< By component; empty likewise.
   std::int64_t program_instructions = 0;
   std::int64_t image_bytes = 0;  ///< Weights in the machine's own format.
   double compile_seconds = 0, count_seconds = 0, check_seconds = 0;  ///< Of this program, measured.

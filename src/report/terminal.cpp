@@ -155,6 +155,34 @@ void add_energy_rows(Comparison& rows, const RunResult& run) {
   }
 }
 
+bool has_fpga(const RunResult& run) {
+  return std::any_of(run.machines.begin(), run.machines.end(),
+                     [](const MachineResult& m) { return !m.fpga.empty(); });
+}
+
+void add_fpga_rows(Comparison& rows, const RunResult& run) {
+  if (!has_fpga(run)) return;
+  for (const cost::FpgaResource& resource : cost::kFpgaResources) {
+    rows.row(fmt::format("FPGA {}", resource.name), [&](const MachineResult& m) {
+      if (m.fpga.empty()) return std::string("-");
+      const cost::FpgaBoard* board = cost::board_of(m.spec);
+      return amount(cost::total(m.fpga).*resource.value,
+                    board == nullptr ? 0 : board->limits.*resource.value);
+    });
+  }
+}
+
+/// What the FPGA rows are based on.
+std::string fpga_note(const RunResult& run) {
+  std::string limits;
+  for (const MachineResult& m : run.machines) {
+    const cost::FpgaBoard* board = cost::board_of(m.spec);
+    if (m.fpga.empty() || board == nullptr) continue;
+    limits = fmt::format(". Limits are the {}'s", board->name);
+  }
+  return fmt::format("  FPGA: {}{}.\n", cost::kFpgaBasis, limits);
+}
+
 }  // namespace
 
 std::string heading(const RunResult& run, const TextStyle& style) {
@@ -187,13 +215,16 @@ std::string comparison(const RunResult& run, const TextStyle& style) {
       return m.area.empty() ? std::string("-") : fmt::format("{:.2f} mm2", cost::total(m.area));
     });
   }
+  add_fpga_rows(rows, run);
   rows.rule();
   rows.row("tiles checked", [&](const auto& m) {
     return run.check == sim::CheckMode::off
                ? std::string("off")
                : fmt::format("{} of {}", grouped(m.total.checked_tiles), grouped(m.total.tiles));
   });
-  return rows.render();
+  std::string out = rows.render();
+  if (has_fpga(run)) out += toned(fpga_note(run), Tone::dim, style);
+  return out;
 }
 
 std::string terminal_report(const RunResult& run, const TerminalOptions& options) {

@@ -144,6 +144,8 @@ arch::Spec spec(const Params& overrides) {
       buffer("index_kb", 32, "bitmaps of weights, both halves, KiB [assumed]");
   const std::int64_t ofm = buffer("ofm_kb", 256, "partial sums, both halves, KiB [assumed]");
   spec.buffers = {{"NBin", ifm}, {"NBout", ofm}, {"SB", weight}, {"SIB", index}};
+  read.choice("board", "ZCU102", "FPGA board whose limits reports show [paper]",
+              {"ZCU102", "none"});
   spec.dram = read.text("dram", "ideal-19.2", "DRAM preset; DDR4-2400's bandwidth [assumed]");
   read_pe(read);
   read_dataflow(read, first);

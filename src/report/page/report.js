@@ -231,6 +231,14 @@ function table_section() {
   return section("All layers", "Per inference. Click a heading to sort.", machines.length > 1 ? tabs(machines.map((m) => m.name), fill, machines.length - 1) : null, panel);
 }
 
+// LUT, FF, DSP and block RAM of one machine, beside its board's limits where it has a board.
+function fpga_rows(m) {
+  if (!m.fpga) return {};
+  const limit = (name) => m.fpga.limits ? ` of ${format.grouped(m.fpga.limits[name])}` : "";
+  return { ...Object.fromEntries(Object.entries(m.fpga.total).map(([name, used]) => ["FPGA " + name, format.grouped(Math.ceil(used)) + limit(name)])),
+    "FPGA basis": m.fpga.basis + (m.fpga.board ? `; limits of the ${m.fpga.board}` : "") };
+}
+
 function origin_section() {
   const pairs = (object) => h("dl", { style: "grid-template-columns:auto 1fr" }, Object.entries(object || {}).map(([k, v]) => [h("dt", {}, k), h("dd", { style: "text-align:left" }, String(v))]));
   const phases = { name: "host time", note: "on the computer that made this report", parts: run.phases.map((p, i) => ({ key: p.name, name: p.name, color: `var(--s${i % 10})`, value: p.seconds })) };
@@ -240,6 +248,7 @@ function origin_section() {
     machines.map((m) => h("div", { class: "panel" }, h("details", {}, h("summary", {}, `${m.name}: parameters`),
       h("p", { class: "note", style: "margin:0 0 10px" }, m.machine.description), h("div", { class: "pair" }, pairs(m.machine.params),
         pairs({ ...Object.fromEntries(Object.entries(m.machine.buffers || {}).map(([k, v]) => [k, format.bytes(v)])), DRAM: m.dram.preset, "weights in memory": format.bytes(m.program.image_bytes), instructions: format.grouped(m.program.instructions), node: m.machine.node_nm + " nm",
+          ...fpga_rows(m),
           ...(m.area_mm2 ? { area: digits(Object.values(m.area_mm2).reduce((a, b) => a + b, 0)) + "\u2009mm\u00b2" } : {}) }))))));
 }
 
