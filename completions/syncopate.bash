@@ -75,6 +75,13 @@ _syncopate() {
       compopt -o filenames 2> /dev/null
       return
       ;;
+    --networks)
+      if [[ $command == reproduce ]]; then
+        COMPREPLY=($(compgen -d -- "$current"))
+        compopt -o filenames 2> /dev/null
+        return
+      fi
+      ;;
     -d | --data | --data-root)
       [[ $command == eval || $command == train ]] && [[ $previous != --data-root ]] && COMPREPLY=($(compgen -W "cifar10 mnist fashion-mnist shapes" -- "$current"))
       COMPREPLY+=($(compgen -d -- "$current"))
@@ -109,7 +116,7 @@ _syncopate() {
       eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits --threshold-weights --threshold-activations" ;;
       train) options+=" --data --data-root --output --initialize --keep-zeros --dim --seed --epochs --batch --rate --momentum --weight-decay --warmup --schedule --label-smoothing --flip --shift --cutout --teacher --teacher-weight --temperature --limit --normalize --mean --std --scale --bgr --device --precision --checkpoint --checkpoint-minutes --restart --test-every --json" ;;
       tune) options+=" $model $input $machine --vary --objective --any-area --budget --journal --bits --threshold-weights --threshold-activations" ;;
-      reproduce) options+=" --json --report --data" ;;
+      reproduce) options+=" --json --report --data --networks" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$current"))
     return

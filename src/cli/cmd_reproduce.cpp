@@ -30,6 +30,7 @@ void reproduce_command(const ReproduceArguments& arguments, Console& console) {
   const reproduce::Paper& paper = reproduce::find(arguments.paper);
   reproduce::Options options;
   options.data = arguments.data;
+  options.networks = arguments.networks;
   if (options.data.empty()) {
     const char* folder = std::getenv("SYNCOPATE_DATA");
     if (folder != nullptr) options.data = folder;

@@ -217,6 +217,7 @@ struct ReproduceArguments {
   std::string json;
   std::string html;
   std::string data;
+  std::string networks;
 };
 
 struct DramArguments {

@@ -210,6 +210,10 @@ void add_reproduce(App& root, ReproduceArguments& reproduce) {
   app.add_option("--report", reproduce.html, "Write a page with plots")->type_name("FILE.html");
   app.add_option("--data", reproduce.data, "Folder of real networks [$SYNCOPATE_DATA]")
       ->type_name("DIR");
+  app.add_option(
+         "--networks", reproduce.networks,
+         "Folder of networks trained under masks, NAME.magnitude.sync and NAME.balanced.sync")
+      ->type_name("DIR");
   app.footer(
       "Examples:\n  syncopate reproduce\n  syncopate reproduce cambricon-s --json tables.json "
       "--report tables.html");

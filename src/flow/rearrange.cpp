@@ -69,16 +69,23 @@ class ChannelCounts {
 using Order = std::function<std::vector<std::int32_t>(const gconv::ChannelClass&,
                                                       const ChannelCounts&, const ChannelSamples&)>;
 
-/// Runs the first inputs and orders channels by what they show.
-gconv::Chain in_order(const gconv::Chain& chain, const Inputs& inputs,
+std::vector<std::vector<Tensor>> first_of(const Inputs& inputs) {
+  std::vector<std::vector<Tensor>> first;
+  for (std::size_t i = 0; i < std::min(inputs.size(), kMostCalibrationInputs); ++i) {
+    first.push_back(inputs.load(i));
+  }
+  return first;
+}
+
+/// Runs the inputs and orders channels by what they show.
+gconv::Chain in_order(const gconv::Chain& chain, std::span<const std::vector<Tensor>> inputs,
                       std::span<const Passes> passes, const Order& order) {
   const std::vector<gconv::ChannelClass> classes = gconv::free_channels(chain);
-  const std::size_t number = std::min(inputs.size(), kMostCalibrationInputs);
   ChannelCounts counts(chain);
-  ChannelSamples samples(chain, passes, number);
+  ChannelSamples samples(chain, passes, inputs.size());
   const ref::FixedNet net(chain);
-  for (std::size_t i = 0; i < number; ++i) {
-    net.run(inputs.load(i), [&](std::size_t index, const ref::FixedNet::Reader& read) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    net.run(inputs[i], [&](std::size_t index, const ref::FixedNet::Reader& read) {
       counts.add(chain.gconvs[index], read);
       samples.add(index, i, read);
     });
@@ -104,6 +111,11 @@ std::vector<std::int32_t> grouped(const std::vector<Taker>& takers,
 }  // namespace
 
 gconv::Chain rearrange_channels(const gconv::Chain& chain, const Inputs& inputs) {
+  return rearrange_channels(chain, first_of(inputs));
+}
+
+gconv::Chain rearrange_channels(const gconv::Chain& chain,
+                                std::span<const std::vector<Tensor>> inputs) {
   const std::vector<Passes> none(chain.gconvs.size());
   return in_order(chain, inputs, none,
                   [](const auto& channels, const ChannelCounts& counts, const auto&) {
@@ -112,6 +124,11 @@ gconv::Chain rearrange_channels(const gconv::Chain& chain, const Inputs& inputs)
 }
 
 gconv::Chain group_channels(const gconv::Chain& chain, const Inputs& inputs,
+                            std::span<const Passes> passes) {
+  return group_channels(chain, first_of(inputs), passes);
+}
+
+gconv::Chain group_channels(const gconv::Chain& chain, std::span<const std::vector<Tensor>> inputs,
                             std::span<const Passes> passes) {
   return in_order(
       chain, inputs, passes,

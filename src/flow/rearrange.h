@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "flow/channel_samples.h"
 #include "flow/inputs.h"
 #include "gconv/chain.h"
@@ -13,10 +16,15 @@ enum class Rearrangement : std::uint8_t { none, sorted, grouped };
 /// first inputs, kMostCalibrationInputs at most, over all convolutions that read the channels.
 /// Outputs stay the same, bit for bit.
 gconv::Chain rearrange_channels(const gconv::Chain& chain, const Inputs& inputs);
+/// The same from inputs in memory, all of them.
+gconv::Chain rearrange_channels(const gconv::Chain& chain,
+                                std::span<const std::vector<Tensor>> inputs);
 
 /// The same, but in an order that keeps the rows of an array equally long at work, pass by pass
 /// (flow/grouping.h): with `passes` of every gconv, see passes_of.
 gconv::Chain group_channels(const gconv::Chain& chain, const Inputs& inputs,
+                            std::span<const Passes> passes);
+gconv::Chain group_channels(const gconv::Chain& chain, std::span<const std::vector<Tensor>> inputs,
                             std::span<const Passes> passes);
 
 /// How a machine takes the channels of a chain. InputError when it does not take them in passes.

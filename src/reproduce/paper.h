@@ -19,7 +19,8 @@ using report::Target;
 using report::words;
 
 struct Options {
-  std::string data;  ///< Folder of real networks; empty: none, only synthetic ones.
+  std::string data;      ///< Folder of real networks; empty: none, only synthetic ones.
+  std::string networks;  ///< Folder of further trained networks, for papers that look for them.
 };
 
 /// Called as work goes on, with what is being done.

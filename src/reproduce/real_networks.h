@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -8,19 +9,24 @@
 
 namespace syncopate::reproduce {
 
-/// A trained network that was really pruned, with one picture.
+/// A trained network with one picture.
 struct RealNetwork {
   std::string name;  ///< "real: " and the file's name.
   std::string file;
   ir::Graph graph;
   std::vector<Tensor> inputs;
+  /// Further pictures, to measure what a network does on average.
+  std::vector<std::vector<Tensor>> others;
 };
 
 /// A file under the data folder, and how its pictures become inputs.
 struct RealFile {
   std::string file;
-  std::string pictures;  ///< A folder of which the first is used, or empty: a procedural picture.
-  std::string preset;    ///< See flow::InputOptions.
+  /// A folder, or the name of a data set whose test pictures are meant; the first is run. Empty: a
+  /// procedural picture.
+  std::string pictures;
+  std::string preset;  ///< See flow::InputOptions.
+  int others = 0;      ///< Further pictures.
 };
 /// The pruned networks of the data folder: SqueezeNet by Deep Compression, AlexNet's convolutions
 /// at three sparsities.
@@ -29,5 +35,8 @@ const std::vector<RealFile>& pruned_files();
 /// The networks that are there; a line for each that is not goes to `missing`.
 std::vector<RealNetwork> load_real(const std::string& data, const std::vector<RealFile>& files,
                                    std::vector<std::string>& missing);
+
+/// One network from `file`, wherever it lies, with pictures from the data folder.
+RealNetwork load_real(const std::string& data, const std::string& file, const RealFile& how);
 
 }  // namespace syncopate::reproduce

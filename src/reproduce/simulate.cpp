@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "flow/layers.h"
+#include "flow/rearrange.h"
 #include "flow/target.h"
 #include "gconv/lower.h"
 #include "gconv/passes.h"
@@ -19,24 +20,49 @@ void tell(const Watch& watch, const std::string& step) {
   if (watch) watch(step);
 }
 
-gconv::Chain integer_chain(const ir::Graph& graph, const std::vector<Tensor>& inputs) {
+gconv::Chain integer_chain(const ir::Graph& graph, const std::vector<Tensor>& inputs,
+                           const Preparation& preparation) {
   const gconv::Chain floating = gconv::lower(graph);
   const ref::Calibration calibration = ref::calibrate(graph, floating, std::span(&inputs, 1));
-  return gconv::optimize(gconv::quantize(floating, calibration.ranges, {}));
+  gconv::Chain chain = gconv::optimize(gconv::quantize(floating, calibration.ranges, {}));
+  if (!preparation.rearrange) return chain;
+  if (preparation.measured.empty()) return flow::rearrange_channels(chain, std::span(&inputs, 1));
+  return flow::rearrange_channels(chain, preparation.measured);
+}
+
+double multiplications(const arch::Spec& spec, const sim::Stats& stats) {
+  double total = 0;
+  for (std::size_t i = 0; i < spec.actions.size(); ++i) {
+    if (spec.actions[i].component != "multipliers") continue;
+    if (spec.actions[i].kind != arch::ActionKind::multiply) continue;
+    total += static_cast<double>(stats.actions[i]);
+  }
+  return total;
 }
 
 bool in_scope(const report::NetworkLayer& layer, Scope scope) {
   const bool fc = layer.kind.starts_with("fc");
   const bool conv = layer.kind.starts_with("conv");
-  return scope == Scope::all || (scope == Scope::fc && fc) || (scope == Scope::conv && conv);
+  switch (scope) {
+    case Scope::all:
+      return true;
+    case Scope::conv:
+      return conv;
+    case Scope::fc:
+      return fc;
+    case Scope::weighted:
+      return conv || fc;
+  }
+  return false;
 }
 
 }  // namespace
 
 Simulation simulate(const ir::Graph& graph, const std::vector<Tensor>& inputs,
-                    std::span<const Variant> variants, const Watch& watch) {
+                    std::span<const Variant> variants, const Watch& watch,
+                    const Preparation& preparation) {
   tell(watch, fmt::format("{}: quantizing", graph.name));
-  const gconv::Chain chain = integer_chain(graph, inputs);
+  const gconv::Chain chain = integer_chain(graph, inputs, preparation);
   const ref::FixedNet net(chain);
   std::vector<std::unique_ptr<flow::Target>> targets;
   for (const Variant& variant : variants) {
@@ -69,8 +95,14 @@ Cost cost_of(const Simulation& simulation, std::size_t machine, Scope scope) {
   for (std::size_t i = 0; i < simulation.layers.size(); ++i) {
     if (!in_scope(simulation.layers[i], scope)) continue;
     const report::LayerResult& layer = result.layers[i];
-    cost.seconds += static_cast<double>(layer.stats.cycles) /
-                    (static_cast<double>(result.spec.clock_mhz) * 1e6);
+    if (layer.stats.actions.empty()) continue;  // The machine has no work in this layer.
+    const double hertz = static_cast<double>(result.spec.clock_mhz) * 1e6;
+    const auto compute = static_cast<double>(layer.compute_cycles);
+    cost.seconds += static_cast<double>(layer.stats.cycles) / hertz;
+    cost.compute_seconds += compute / hertz;
+    cost.slots += compute * static_cast<double>(result.spec.multipliers());
+    cost.macs += static_cast<double>(layer.stats.pairs_required);
+    cost.products += multiplications(result.spec, layer.stats);
     cost.dram_bits += 8 * static_cast<double>(layer.stats.dram_bytes());
     for (const cost::Part& part : layer.energy) {
       if (!part.dram) cost.chip_pj += part.picojoules;

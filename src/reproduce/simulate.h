@@ -24,20 +24,39 @@ struct Simulation {
   std::vector<report::MachineResult> machines;  ///< In the order of the variants.
 };
 
+/// What is done to the network's chain before machines are compiled for it.
+struct Preparation {
+  bool rearrange = false;  ///< Channels by density, see flow/rearrange.h.
+  /// Inputs that channel densities are measured on; empty: those that are run.
+  std::vector<std::vector<Tensor>> measured;
+};
+
 /// Quantizes the network to 16 bits on these inputs, runs it once in fixed point, and executes
 /// every layer on every variant. A sample of tiles of each is replayed in the clocked engine,
 /// outputs included: InternalError when anything differs.
 Simulation simulate(const ir::Graph& graph, const std::vector<Tensor>& inputs,
-                    std::span<const Variant> variants, const Watch& watch);
+                    std::span<const Variant> variants, const Watch& watch,
+                    const Preparation& preparation = {});
 
 /// Which layers a figure is about.
-enum class Scope : std::uint8_t { all, conv, fc };
+enum class Scope : std::uint8_t {
+  all,
+  conv,
+  fc,
+  weighted  ///< Convolutions and fully connected layers.
+};
 
-/// Time and energy of one inference.
+/// Time, energy and work of one inference.
 struct Cost {
   double seconds = 0;
-  double chip_pj = 0;    ///< Without DRAM.
-  double dram_bits = 0;  ///< Moved, both ways.
+  double chip_pj = 0;          ///< Without DRAM.
+  double dram_bits = 0;        ///< Moved, both ways.
+  double compute_seconds = 0;  ///< As if memory never made the array wait.
+  double macs = 0;             ///< Of the dense layers, padding included.
+  double products = 0;         ///< Multiplications made.
+  double slots = 0;            ///< Multipliers times cycles, without waiting for memory.
+  /// Multipliers at work, 0 to 1.
+  double utilization() const { return slots == 0 ? 0 : products / slots; }
   double total_pj(double dram_pj_per_bit) const { return chip_pj + dram_bits * dram_pj_per_bit; }
 };
 Cost cost_of(const Simulation& simulation, std::size_t machine, Scope scope);

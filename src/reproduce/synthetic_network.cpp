@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <variant>
 
 #include "base/error.h"
-#include "prune/prune.h"
 #include "ref/float_net.h"
 #include "zoo/networks.h"
 #include "zoo/synthetic.h"
@@ -15,48 +15,20 @@
 namespace syncopate::reproduce {
 namespace {
 
+constexpr std::size_t kNone = SIZE_MAX;
+
 bool has_weights(const ir::Node& node) {
   return std::holds_alternative<ir::Conv>(node.op) || std::holds_alternative<ir::Gemm>(node.op);
+}
+
+bool is_rectifier(const ir::Node& node) {
+  const auto* unary = std::get_if<ir::Unary>(&node.op);
+  return unary != nullptr && unary->kind == ir::UnaryKind::relu;
 }
 
 double density_of(std::span<const float> values) {
   const auto zeros = std::count(values.begin(), values.end(), 0.0F);
   return 1 - static_cast<double>(zeros) / static_cast<double>(values.size());
-}
-
-/// Runs nodes [first, last) on one tensor, the data input of node `first`; returns `output`.
-Tensor run_part(const ir::Graph& graph, std::size_t first, std::size_t last, const Tensor& input,
-                ir::ValueId output) {
-  ir::Graph part = graph;
-  part.inputs = {graph.nodes[first].inputs[0]};
-  part.outputs = {output};
-  part.nodes.assign(graph.nodes.begin() + static_cast<std::ptrdiff_t>(first),
-                    graph.nodes.begin() + static_cast<std::ptrdiff_t>(last));
-  ir::remove_dead(part);
-  const ref::FloatNet net(part);
-  return net.run(std::span(&input, 1)).at(0);
-}
-
-/// What the next layer would read of node `at` if it had no rectifier: its output, behind the max
-/// pooling that follows. Rectification and max pooling commute, and what lies between (LRN) keeps
-/// zeros.
-Tensor before_rectifier(const ir::Graph& graph, std::size_t at, std::size_t next,
-                        const Tensor& input) {
-  ir::Graph part = graph;
-  const ir::Node& node = graph.nodes[at];
-  part.nodes = {node};
-  part.inputs = {node.inputs[0]};
-  part.outputs = {node.outputs[0]};
-  for (std::size_t i = at + 1; i < next; ++i) {
-    const auto* pool = std::get_if<ir::Pool>(&graph.nodes[i].op);
-    if (pool == nullptr) continue;
-    if (pool->kind != ir::PoolKind::max) fail("{}: expected max pooling", graph.nodes[i].name);
-    part.outputs = {part.add_node("pooled", *pool, part.outputs, "pooled before rectifier")};
-  }
-  ir::infer_shapes(part);
-  ir::remove_dead(part);
-  const ref::FloatNet net(part);
-  return net.run(std::span(&input, 1)).at(0);
 }
 
 /// What to add to values, and how many become positive by it.
@@ -112,57 +84,205 @@ void set_biases(Tensor& bias, Tensor& output, double density, const SyntheticOpt
   }
 }
 
-void prune_weights(ir::Graph& graph, const std::vector<zoo::LayerDensity>& table,
-                   Structure structure) {
-  prune::Options prune;
-  prune.method = structure == Structure::fine ? prune::Method::magnitude : prune::Method::coarse;
-  for (const zoo::LayerDensity& layer : table) prune.layer_density[layer.layer] = layer.weights;
-  prune::prune(graph, prune);
-}
-
-const zoo::LayerDensity& entry_of(const std::vector<zoo::LayerDensity>& table,
-                                  const std::string& layer, const SyntheticOptions& options) {
-  for (const zoo::LayerDensity& entry : table) {
-    if (entry.layer == layer) return entry;
+/// Who makes and who reads the values of a graph.
+class Links {
+ public:
+  explicit Links(const ir::Graph& graph) {
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+      for (const ir::ValueId out : graph.nodes[n].outputs) producer_[out] = n;
+      for (const ir::ValueId in : graph.nodes[n].inputs) readers_[in].push_back(n);
+    }
   }
-  fail("density table {}: {} has no layer '{}'", options.table, options.network, layer);
-}
+  /// kNone for inputs and constants.
+  std::size_t producer(ir::ValueId value) const {
+    const auto found = producer_.find(value);
+    return found == producer_.end() ? kNone : found->second;
+  }
+  /// kNone when there is none, or several.
+  std::size_t only_reader(ir::ValueId value) const {
+    const auto found = readers_.find(value);
+    return found == readers_.end() || found->second.size() != 1 ? kNone : found->second.front();
+  }
+
+ private:
+  std::map<ir::ValueId, std::size_t> producer_;
+  std::map<ir::ValueId, std::vector<std::size_t>> readers_;
+};
+
+/// What stands before a rectifier.
+struct Settling {
+  std::size_t rectifier = 0;
+  std::size_t layer = 0;            ///< The node with the weights.
+  std::vector<std::size_t> again;   ///< Nodes to run again once the bias is set; its own first.
+  std::vector<std::size_t> pools;   ///< Max pooling behind it.
+  ir::ValueId read = ir::kNoValue;  ///< What the next layer reads.
+};
+
+/// Sets the biases of one network.
+class Settler {
+ public:
+  Settler(SyntheticNetwork& network, const std::vector<zoo::LayerDensity>& table,
+          const SyntheticOptions& options)
+      : network_(network),
+        graph_(network.graph),
+        table_(table),
+        options_(options),
+        links_(network.graph),
+        random_(options.seed) {}
+
+  void run() {
+    zero_biases();
+    live_[graph_.inputs.at(0)] = network_.input;
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (is_rectifier(graph_.nodes[n])) settle(n);
+      evaluate(n);
+    }
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) report(n);
+  }
+
+ private:
+  void zero_biases() {
+    for (const ir::Node& node : graph_.nodes) {
+      if (has_weights(node) && node.inputs.size() > 2) zero(node.inputs[2]);
+    }
+  }
+  void zero(ir::ValueId value) {
+    const auto values = graph_.value(value).constant->mutable_data<float>();
+    std::fill(values.begin(), values.end(), 0.0F);
+  }
+
+  /// One node on what was evaluated before it, into another place than its output.
+  Tensor run_node(const ir::Node& node, const std::map<ir::ValueId, Tensor>& values) const {
+    ir::Graph part = graph_;
+    part.nodes = {node};
+    part.inputs.clear();
+    std::vector<Tensor> inputs;
+    for (const ir::ValueId in : node.inputs) {
+      if (in == ir::kNoValue || graph_.value(in).constant) continue;
+      if (std::find(part.inputs.begin(), part.inputs.end(), in) != part.inputs.end()) continue;
+      part.inputs.push_back(in);
+      inputs.push_back(values.at(in));
+    }
+    part.outputs = {node.outputs[0]};
+    ir::remove_dead(part);
+    const ref::FloatNet net(part, {}, ref::Runs::once);
+    return net.run(inputs).at(0);
+  }
+  void evaluate(std::size_t n) {
+    live_[graph_.nodes[n].outputs[0]] = run_node(graph_.nodes[n], live_);
+  }
+
+  /// Finds the bias that node `n` or one before it adds last; false where there is none.
+  bool find_bias(std::size_t n, Settling& to) const {
+    if (n == kNone) return false;
+    const ir::Node& node = graph_.nodes[n];
+    if (has_weights(node)) {
+      to.layer = n;
+      if (node.inputs.size() < 3) fail("{}: a synthetic network needs biases", node.name);
+    } else if (std::holds_alternative<ir::BatchNormalization>(node.op)) {
+      to.layer = links_.producer(node.inputs[0]);
+      if (to.layer == kNone || !has_weights(graph_.nodes[to.layer])) return false;
+    } else if (std::holds_alternative<ir::Binary>(node.op)) {
+      bool found = false;
+      for (std::size_t i = 0; i < node.inputs.size() && !found; ++i) {
+        found = links_.only_reader(node.inputs[i]) == n &&
+                find_bias(links_.producer(node.inputs[i]), to);
+      }
+      if (!found) return false;
+    } else {
+      return false;
+    }
+    to.again.push_back(n);
+    return true;
+  }
+
+  /// Follows what alone reads the rectifier's output: rectification and max pooling commute, and
+  /// what lies between (LRN) keeps zeros.
+  void find_reader(Settling& to) const {
+    to.read = graph_.nodes[to.rectifier].outputs[0];
+    for (;;) {
+      const std::size_t next = links_.only_reader(to.read);
+      if (next == kNone) return;
+      const ir::Op& op = graph_.nodes[next].op;
+      const auto* pool = std::get_if<ir::Pool>(&op);
+      if (pool != nullptr && pool->kind == ir::PoolKind::max) to.pools.push_back(next);
+      const bool passes = to.pools.size() > 0 && to.pools.back() == next;
+      if (!passes && !std::holds_alternative<ir::Lrn>(op)) return;
+      to.read = graph_.nodes[next].outputs[0];
+    }
+  }
+
+  void settle(std::size_t rectifier) {
+    Settling at;
+    at.rectifier = rectifier;
+    if (!find_bias(links_.producer(graph_.nodes[rectifier].inputs[0]), at)) return;
+    find_reader(at);
+    read_of_[at.layer] = at.read;
+    const double wanted = wanted_of(graph_.nodes[at.layer].name);
+    if (wanted >= 1) return;
+    Tensor before = live_.at(graph_.nodes[rectifier].inputs[0]);
+    for (const std::size_t pool : at.pools) {
+      before = run_node(graph_.nodes[pool], {{graph_.nodes[pool].inputs[0], before}});
+    }
+    const ir::ValueId bias = graph_.nodes[at.again.front()].inputs[2];
+    Tensor settled = *graph_.value(bias).constant;
+    const Tensor old = settled;
+    set_biases(settled, before, wanted, options_, random_);
+    const auto values = settled.mutable_data<float>();
+    for (std::size_t c = 0; c < values.size(); ++c) values[c] += old.data<float>()[c];
+    graph_.value(bias).constant = std::move(settled);
+    for (const std::size_t n : at.again) evaluate(n);
+  }
+
+  double wanted_of(const std::string& layer) const {
+    if (options_.table.empty()) return options_.activations;
+    for (const zoo::LayerDensity& entry : table_) {
+      if (entry.layer == layer) return entry.output;
+    }
+    fail("density table {}: {} has no layer '{}'", options_.table, options_.network, layer);
+  }
+
+  void report(std::size_t n) {
+    const ir::Node& node = graph_.nodes[n];
+    if (!has_weights(node)) return;
+    const auto read = read_of_.find(n);
+    const Tensor& output = live_.at(read == read_of_.end() ? node.outputs[0] : read->second);
+    network_.reached.push_back({node.name,
+                                density_of(graph_.value(node.inputs[1]).constant->data<float>()),
+                                density_of(output.data<float>())});
+  }
+
+  SyntheticNetwork& network_;
+  ir::Graph& graph_;
+  const std::vector<zoo::LayerDensity>& table_;
+  const SyntheticOptions& options_;
+  Links links_;
+  Random random_;
+  std::map<ir::ValueId, Tensor> live_;
+  std::map<std::size_t, ir::ValueId> read_of_;  ///< By layer.
+};
 
 }  // namespace
 
 SyntheticNetwork make_synthetic(const SyntheticOptions& options) {
-  SyntheticNetwork result;
-  ir::Graph& graph = result.graph;
-  graph = zoo::network(options.network, options.seed);
-  const auto table = zoo::densities(options.table, options.network);
-  prune_weights(graph, table, options.structure);
-  zoo::to_codebook(graph, options.conv_levels, options.fc_levels);
-  result.input = zoo::smooth_picture(graph.value(graph.inputs.at(0)).shape, options.seed);
+  return make_synthetic(zoo::network(options.network, options.seed), options);
+}
 
-  Random random(options.seed);
-  Tensor current = result.input;
-  std::size_t at = 0;
-  while (at < graph.nodes.size() && !has_weights(graph.nodes[at])) ++at;
-  while (at < graph.nodes.size()) {
-    std::size_t next = at + 1;
-    while (next < graph.nodes.size() && !has_weights(graph.nodes[next])) ++next;
-    const ir::Node& node = graph.nodes[at];
-    const zoo::LayerDensity& wanted = entry_of(table, node.name, options);
-    if (node.inputs.size() < 3) fail("{}: a synthetic network needs biases", node.name);
-    Tensor& bias = *graph.value(node.inputs[2]).constant;
-    std::fill(bias.mutable_data<float>().begin(), bias.mutable_data<float>().end(), 0.0F);
-    if (wanted.output < 1) {
-      Tensor output = before_rectifier(graph, at, next, current);
-      set_biases(bias, output, wanted.output, options, random);
-    }
-    const ir::ValueId read =
-        next < graph.nodes.size() ? graph.nodes[next].inputs[0] : graph.outputs.at(0);
-    current = run_part(graph, at, next, current, read);
-    result.reached.push_back({node.name,
-                              density_of(graph.value(node.inputs[1]).constant->data<float>()),
-                              density_of(current.data<float>())});
-    at = next;
+SyntheticNetwork make_synthetic(ir::Graph graph, const SyntheticOptions& options) {
+  SyntheticNetwork result;
+  result.graph = std::move(graph);
+  std::vector<zoo::LayerDensity> table;
+  if (!options.table.empty()) table = zoo::densities(options.table, options.network);
+  WeightDensities weights;
+  if (options.weights) weights.others = *options.weights;
+  if (!options.weights) {
+    for (const zoo::LayerDensity& layer : table) weights.layers[layer.layer] = layer.weights;
   }
+  prune_to(result.graph, options.structure, weights);
+  zoo::to_codebook(result.graph, options.conv_levels, options.fc_levels);
+  const Shape& shape = result.graph.value(result.graph.inputs.at(0)).shape;
+  result.input = zoo::smooth_picture(shape, options.seed);
+  Settler(result, table, options).run();
   return result;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "ref/float_net.h"
 
 namespace syncopate::reproduce {
@@ -31,6 +33,47 @@ TEST(SyntheticNetwork, HasTheDensitiesOfTheTableInAnOrdinaryInference) {
     ++seen;
   });
   EXPECT_EQ(seen, 2);
+}
+
+// Batch normalization, residual sums and pooling behind rectifiers.
+TEST(SyntheticNetwork, ThatIsNoChainHasTheDensitiesAskedFor) {
+  SyntheticOptions options;
+  options.network = "squeezenet";
+  options.weights = 0.4;
+  options.activations = 0.3;
+  for (const char* name : {"squeezenet", "resnet20"}) {
+    options.network = name;
+    const SyntheticNetwork network = make_synthetic(options);
+    int rectified = 0;
+    for (const zoo::LayerDensity& layer : network.reached) {
+      EXPECT_NEAR(layer.weights, 0.4, 0.005) << layer.layer;
+      if (layer.layer == "fc" || layer.layer.ends_with("shortcut")) continue;  // Not rectified.
+      EXPECT_NEAR(layer.output, 0.3, 0.01) << name << " " << layer.layer;
+      ++rectified;
+    }
+    EXPECT_EQ(rectified, options.network == "resnet20" ? 19 : 26);
+  }
+}
+
+TEST(SyntheticNetwork, ChannelsDiffer) {
+  SyntheticOptions options;
+  options.network = "resnet20";
+  const SyntheticNetwork network = make_synthetic(options);
+  const ref::FloatNet net(network.graph, {"layer1.0.relu"});
+  std::vector<double> densities;
+  net.run(std::span(&network.input, 1), [&](const std::string&, const Tensor& value) {
+    const auto values = value.data<float>();
+    for (std::size_t c = 0; c < 16; ++c) {
+      const auto channel = values.subspan(c * 1024, 1024);
+      const auto positive =
+          std::count_if(channel.begin(), channel.end(), [](float v) { return v > 0; });
+      densities.push_back(static_cast<double>(positive) / 1024);
+    }
+  });
+  ASSERT_EQ(densities.size(), 16U);
+  const auto [least, most] = std::minmax_element(densities.begin(), densities.end());
+  EXPECT_LT(*least, 0.3);
+  EXPECT_GT(*most, 0.7);
 }
 
 }  // namespace

@@ -1,0 +1,165 @@
+#include <fmt/format.h>
+
+#include "prune/prune.h"
+#include "reproduce/sense/study.h"
+#include "zoo/builder.h"
+#include "zoo/synthetic.h"
+
+namespace syncopate::reproduce::sense {
+namespace {
+
+constexpr const char* kMachine = "sense";
+
+Costs costs_of(const Simulation& simulation, std::size_t machine) {
+  return {cost_of(simulation, machine, Scope::conv), cost_of(simulation, machine, Scope::weighted),
+          cost_of(simulation, machine, Scope::all)};
+}
+
+/// Mean densities of convolutions, weighted by pairs.
+Densities densities_of(const Simulation& simulation, std::string structure) {
+  double pairs = 0, weights = 0, inputs = 0;
+  for (const report::NetworkLayer& layer : simulation.layers) {
+    if (!layer.kind.starts_with("conv")) continue;
+    const auto share = static_cast<double>(layer.pairs);
+    pairs += share;
+    weights += share * layer.weight_density;
+    inputs += share * layer.input_density;
+  }
+  return {std::move(structure), weights / pairs, inputs / pairs};
+}
+
+/// Machines to run on one network, and where their costs go.
+class Plan {
+ public:
+  void add(const std::string& machine, std::vector<std::string> overrides, Found& to) {
+    variants_.push_back({machine, kMemory, std::move(overrides)});
+    places_.push_back(&to);
+  }
+  void add_sense(std::size_t reading, const std::string& override, Found& to) {
+    std::vector<std::string> overrides{fmt::format("pe_mode={}", kReadings[reading])};
+    if (!override.empty()) overrides.push_back(override);
+    add(kMachine, std::move(overrides), to);
+  }
+  Densities run(const Pruned& pruned, const std::string& structure, const Watch& watch,
+                bool rearrange = false) const {
+    Preparation preparation{rearrange, pruned.others};
+    const Simulation simulation =
+        simulate(pruned.graph, pruned.inputs, variants_, watch, preparation);
+    for (std::size_t i = 0; i < places_.size(); ++i) *places_[i] = costs_of(simulation, i);
+    return densities_of(simulation, structure);
+  }
+
+ private:
+  std::vector<Variant> variants_;
+  std::vector<Found*> places_;
+};
+
+void run_magnitude(Case& one, const Workload& workload, const Watch& watch) {
+  const std::optional<Pruned> fine = workload.make(Structure::fine);
+  if (!fine) return;
+  Plan plan, rearranged;
+  for (std::size_t r = 0; r < kReadings.size(); ++r) {
+    plan.add_sense(r, "", one.readings[r].ablation[kNone]);
+    rearranged.add_sense(r, "", one.readings[r].ablation[kRearranged]);
+  }
+  plan.add("swallow", {}, one.swallow);
+  plan.add("systolic", {}, one.systolic);
+  plan.add("eyeriss", {}, one.eyeriss);
+  one.run.push_back(plan.run(*fine, "by magnitude", watch));
+  rearranged.run(*fine, "", watch, true);
+}
+
+void run_balanced(Case& one, const Workload& workload, const Watch& watch) {
+  std::optional<Pruned> balanced = workload.make(workload.balanced);
+  if (!balanced) return;
+  Plan plan, rearranged;
+  for (std::size_t r = 0; r < kReadings.size(); ++r) {
+    Reading& to = one.readings[r];
+    plan.add_sense(r, "", to.ablation[kBalanced]);
+    plan.add_sense(r, "clustering=runtime", to.runtime);
+    rearranged.add_sense(r, "", to.ablation[kBoth]);
+    rearranged.add_sense(r, "dataflow=ifm_first", to.ifm_first);
+    rearranged.add_sense(r, "dataflow=weight_first", to.weight_first);
+    rearranged.add_sense(r, "preset=v1", to.first);
+  }
+  one.run.push_back(plan.run(*balanced, "balanced", watch));
+  rearranged.run(*balanced, "", watch, true);
+}
+
+void run_rivals(Case& one, const Workload& workload, const Watch& watch) {
+  if (const auto patterns = workload.make(Structure::patterns)) {
+    Plan plan;
+    plan.add("fesa", {}, one.fesa);
+    one.run.push_back(plan.run(*patterns, "patterns", watch));
+  }
+  if (const auto columns = workload.make(Structure::columns)) {
+    Plan plan;
+    plan.add("spots", {}, one.spots);
+    one.run.push_back(plan.run(*columns, "columns of 128", watch));
+  }
+}
+
+/// The notes' layer: an input whose channels have densities from Beta(2, 2).
+Pruned one_layer(Structure structure, double density) {
+  constexpr std::int64_t kChannels = 256, kSide = 16;
+  zoo::Builder net("one layer", 1, {1, kChannels, kSide, kSide});
+  Pruned made;
+  made.graph = std::move(net).finish(net.conv("conv", net.input(), kChannels, {3, 1, 1}));
+  prune_to(made.graph, structure, {density, {}});
+  Random random(8);
+  const auto densities = zoo::spread_densities(random, kChannels, 0.5, 4);
+  Tensor input(DType::f32, {1, kChannels, kSide, kSide});
+  std::size_t at = 0;
+  for (float& value : input.mutable_data<float>()) {
+    const double mine = densities[at++ / (kSide * kSide)];
+    if (random.chance(mine)) value = static_cast<float>(0.5 + 0.5 * random.uniform());
+  }
+  made.inputs = {std::move(input)};
+  return made;
+}
+
+/// As they come, and rearranged at run time: a network's input cannot be rearranged offline.
+void run_one_layer(OneLayer& one, std::size_t first, const Pruned& made, const Watch& watch) {
+  std::array<Found, 2> found;
+  Plan plan;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    plan.add(
+        kMachine,
+        {i == 0 ? "clustering=none" : "clustering=runtime", "dataflow=weight_first", "ifm_kb=1024"},
+        found[i]);
+  }
+  plan.run(made, "", watch);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    one.utilization[first + i] = found[i]->conv.utilization();
+  }
+}
+
+}  // namespace
+
+Case run_case(const Workload& workload, const Watch& watch) {
+  Case one;
+  one.network = workload.network;
+  one.densities = workload.densities;
+  one.synthetic = workload.synthetic;
+  one.published = workload.published;
+  one.first = workload.first;
+  run_magnitude(one, workload, watch);
+  run_balanced(one, workload, watch);
+  if (workload.rivals) run_rivals(one, workload, watch);
+  return one;
+}
+
+std::vector<OneLayer> one_layer_cases(const Watch& watch) {
+  std::vector<OneLayer> cases;
+  for (const bool whole : {true, false}) {
+    OneLayer one;
+    one.weights = whole ? "4 of 9" : "5 and 4 of 9 in turn";
+    run_one_layer(one, kNone, one_layer(Structure::fine, 0.5), watch);
+    const Structure structure = whole ? Structure::whole : Structure::balanced;
+    run_one_layer(one, kBalanced, one_layer(structure, whole ? 4.0 / 9 : 0.5), watch);
+    cases.push_back(std::move(one));
+  }
+  return cases;
+}
+
+}  // namespace syncopate::reproduce::sense
