@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "flow/layers.h"
@@ -47,6 +48,7 @@ bool in_scope(const report::NetworkLayer& layer, Scope scope) {
     case Scope::all:
       return true;
     case Scope::conv:
+    case Scope::inner:
       return conv;
     case Scope::fc:
       return fc;
@@ -54,6 +56,29 @@ bool in_scope(const report::NetworkLayer& layer, Scope scope) {
       return conv || fc;
   }
   return false;
+}
+
+/// Adds one layer of a machine.
+void add(Cost& cost, const report::MachineResult& result, std::size_t index) {
+  const report::LayerResult& layer = result.layers[index];
+  const sim::Stats& stats = layer.stats;
+  if (stats.actions.empty()) return;  // The machine has no work in this layer.
+  const double hertz = static_cast<double>(result.spec.clock_mhz) * 1e6;
+  const auto compute = static_cast<double>(layer.compute_cycles);
+  cost.seconds += static_cast<double>(stats.cycles) / hertz;
+  cost.compute_seconds += compute / hertz;
+  cost.slots += compute * static_cast<double>(result.spec.multipliers());
+  cost.macs += static_cast<double>(stats.pairs_required);
+  cost.products += multiplications(result.spec, stats);
+  cost.dram_bits += 8 * static_cast<double>(stats.dram_bytes());
+  cost.weight_bits += 8 * static_cast<double>(stats.synapse_read_bytes + stats.index_read_bytes);
+  cost.written_bits += 8 * static_cast<double>(stats.write_bytes);
+  for (std::size_t c = 0; c < cost.causes.size(); ++c) {
+    cost.causes[c] += static_cast<double>(stats.causes[c]);
+  }
+  for (const cost::Part& part : layer.energy) {
+    if (!part.dram) cost.chip_pj += part.picojoules;
+  }
 }
 
 }  // namespace
@@ -90,23 +115,12 @@ Simulation simulate(const ir::Graph& graph, const std::vector<Tensor>& inputs,
 }
 
 Cost cost_of(const Simulation& simulation, std::size_t machine, Scope scope) {
-  const report::MachineResult& result = simulation.machines.at(machine);
   Cost cost;
+  bool first = true;
   for (std::size_t i = 0; i < simulation.layers.size(); ++i) {
     if (!in_scope(simulation.layers[i], scope)) continue;
-    const report::LayerResult& layer = result.layers[i];
-    if (layer.stats.actions.empty()) continue;  // The machine has no work in this layer.
-    const double hertz = static_cast<double>(result.spec.clock_mhz) * 1e6;
-    const auto compute = static_cast<double>(layer.compute_cycles);
-    cost.seconds += static_cast<double>(layer.stats.cycles) / hertz;
-    cost.compute_seconds += compute / hertz;
-    cost.slots += compute * static_cast<double>(result.spec.multipliers());
-    cost.macs += static_cast<double>(layer.stats.pairs_required);
-    cost.products += multiplications(result.spec, layer.stats);
-    cost.dram_bits += 8 * static_cast<double>(layer.stats.dram_bytes());
-    for (const cost::Part& part : layer.energy) {
-      if (!part.dram) cost.chip_pj += part.picojoules;
-    }
+    if (scope != Scope::inner || !first) add(cost, simulation.machines.at(machine), i);
+    first = false;
   }
   return cost;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,7 +44,8 @@ enum class Scope : std::uint8_t {
   all,
   conv,
   fc,
-  weighted  ///< Convolutions and fully connected layers.
+  weighted,  ///< Convolutions and fully connected layers.
+  inner      ///< Convolutions but the first, whose inputs are few and dense.
 };
 
 /// Time, energy and work of one inference.
@@ -51,10 +53,14 @@ struct Cost {
   double seconds = 0;
   double chip_pj = 0;          ///< Without DRAM.
   double dram_bits = 0;        ///< Moved, both ways.
+  double weight_bits = 0;      ///< Of these: weights and their index.
+  double written_bits = 0;     ///< Of these: results.
   double compute_seconds = 0;  ///< As if memory never made the array wait.
   double macs = 0;             ///< Of the dense layers, padding included.
   double products = 0;         ///< Multiplications made.
   double slots = 0;            ///< Multipliers times cycles, without waiting for memory.
+  /// Multipliers times cycles by what they did, waiting for memory included.
+  std::array<double, sim::kCauses> causes{};
   /// Multipliers at work, 0 to 1.
   double utilization() const { return slots == 0 ? 0 : products / slots; }
   double total_pj(double dram_pj_per_bit) const { return chip_pj + dram_bits * dram_pj_per_bit; }

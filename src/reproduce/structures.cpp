@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "prune/prune.h"
 
@@ -29,6 +32,7 @@ prune::Options options_for(Structure structure) {
   prune::Options options;
   switch (structure) {
     case Structure::balanced:
+    case Structure::vectors:
     case Structure::whole:
       options.method = prune::Method::balanced;
       return options;
@@ -113,6 +117,25 @@ std::size_t best_pattern(const std::vector<prune::Mask>& patterns,
   return best;
 }
 
+/// Layers that share a length of vectors at a time; fully connected ones stay in vectors of 32.
+void prune_in_vectors(ir::Graph& graph, prune::Options options) {
+  constexpr std::int64_t kRows = 32, kMost = 32;
+  std::map<std::int64_t, std::set<std::string>> nodes;
+  std::set<std::string> all;
+  for (const prune::Layer& layer : prune::prunable_layers(graph)) {
+    const prune::Weights& w = layer.weights;
+    const bool pointwise = w.kernel() == 1 && !w.fully_connected;
+    nodes[pointwise ? std::min(kMost, (w.inputs + kRows - 1) / kRows) : kMost].insert(layer.node);
+    all.insert(layer.node);
+  }
+  for (const auto& [length, mine] : nodes) {
+    options.group_1x1 = length;
+    options.keep = all;
+    for (const std::string& node : mine) options.keep.erase(node);
+    prune::prune(graph, options);
+  }
+}
+
 }  // namespace
 
 prune::Masks pattern_masks(const ir::Graph& graph, const WeightDensities& densities,
@@ -149,6 +172,7 @@ void prune_to(ir::Graph& graph, Structure structure, const WeightDensities& dens
     density = density_of(densities, layer.node);
     if (structure == Structure::whole) density = whole(layer.weights, density, options.group_1x1);
   }
+  if (structure == Structure::vectors) return prune_in_vectors(graph, options);
   prune::prune(graph, options);
 }
 

@@ -17,8 +17,10 @@ enum class Structure : std::uint8_t {
   balanced,  ///< As many in every kernel, or in every 32 inputs of kernels of one weight. Where the
              ///< density asks for a fraction, kernels keep one more or less in a fixed pattern.
   whole,     ///< The same, at the whole number of weights nearest to the density: equal kernels.
-  columns,   ///< The same positions in 128 outputs.
-  patterns   ///< Kernels of several weights have one of six masks of their layer; others are whole.
+  vectors,  ///< As balanced, but kernels of one weight in every min(32, inputs / 32) inputs: what a
+            ///< PE of 32 rows holds of them.
+  columns,  ///< The same positions in 128 outputs.
+  patterns  ///< Kernels of several weights have one of six masks of their layer; others are whole.
 };
 
 /// The densities of a network's weights.

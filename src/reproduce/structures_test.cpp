@@ -63,6 +63,23 @@ TEST(Structures, BalancedKernelsAreEqualOrAlternate) {
   }
 }
 
+TEST(Structures, VectorsBalanceWhatAPeHolds) {
+  ir::Graph graph = zoo::network("resnet50");
+  prune_to(graph, Structure::vectors, {0.5, {}});
+  for (const prune::Layer& layer : prune::prunable_layers(graph)) {
+    const prune::Weights& w = layer.weights;
+    if (w.kernel() != 1 || w.fully_connected || w.inputs != 256) continue;
+    const auto values = graph.value(w.value).constant->data<float>();
+    for (std::int64_t i = 0; i < 256; i += 8) {  // 256 inputs are 8 in each of 32 rows.
+      std::int64_t kept = 0;
+      for (std::int64_t k = 0; k < 8; ++k) {
+        kept += values[static_cast<std::size_t>(w.address(0, 1, i + k, 0, 0))] != 0;
+      }
+      EXPECT_EQ(kept, 4) << layer.node;
+    }
+  }
+}
+
 TEST(Structures, ColumnsAreTheSameInAllOutputsOfAGroup) {
   for (const Layer& layer : layers(Structure::columns, 0.4)) {
     const prune::Weights& w = layer.weights;

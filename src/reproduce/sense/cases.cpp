@@ -9,10 +9,13 @@ namespace syncopate::reproduce::sense {
 namespace {
 
 constexpr const char* kMachine = "sense";
+/// KiB of input maps, of weights and of sums, around the default of 256 [assumed]; with the last,
+/// every operand moves once.
+constexpr int kBufferSizes[] = {64, 128, 256, 512, 1024, 65536};
 
 Costs costs_of(const Simulation& simulation, std::size_t machine) {
   return {cost_of(simulation, machine, Scope::conv), cost_of(simulation, machine, Scope::weighted),
-          cost_of(simulation, machine, Scope::all)};
+          cost_of(simulation, machine, Scope::all), cost_of(simulation, machine, Scope::inner)};
 }
 
 /// Mean densities of convolutions, weighted by pairs.
@@ -54,8 +57,35 @@ class Plan {
   std::vector<Found*> places_;
 };
 
+/// Convolutions with kernels of one weight.
+bool has_pointwise(const ir::Graph& graph) {
+  for (const prune::Layer& layer : prune::prunable_layers(graph)) {
+    if (layer.weights.kernel() == 1 && !layer.weights.fully_connected) return true;
+  }
+  return false;
+}
+
+/// Fixed and chosen dataflows with buffers of other sizes.
+void add_buffers(Case& one, Plan& plan) {
+  for (const int kilobytes : kBufferSizes) one.buffers.push_back({kilobytes, {}, {}, {}, {}});
+  for (Buffers& to : one.buffers) {
+    const std::vector<std::string> sizes{
+        fmt::format("ifm_kb={}", to.kilobytes), fmt::format("weight_kb={}", to.kilobytes),
+        fmt::format("ofm_kb={}", to.kilobytes), fmt::format("index_kb={}", to.kilobytes / 8)};
+    const std::pair<const char*, Found*> ways[] = {{"dataflow=adc", &to.adaptive},
+                                                   {"dataflow=ifm_first", &to.ifm_first},
+                                                   {"dataflow=weight_first", &to.weight_first},
+                                                   {"preset=v1", &to.first}};
+    for (const auto& [way, found] : ways) {
+      std::vector<std::string> overrides = sizes;
+      overrides.emplace_back(way);
+      plan.add(kMachine, std::move(overrides), *found);
+    }
+  }
+}
+
 void run_magnitude(Case& one, const Workload& workload, const Watch& watch) {
-  const std::optional<Pruned> fine = workload.make(Structure::fine);
+  const std::optional<Pruned> fine = workload.make(Structure::fine, {});
   if (!fine) return;
   Plan plan, rearranged;
   for (std::size_t r = 0; r < kReadings.size(); ++r) {
@@ -63,6 +93,7 @@ void run_magnitude(Case& one, const Workload& workload, const Watch& watch) {
     rearranged.add_sense(r, "", one.readings[r].ablation[kRearranged]);
   }
   plan.add("swallow", {}, one.swallow);
+  plan.add("swallow", {"block_channels=8"}, one.swallow_small);
   plan.add("systolic", {}, one.systolic);
   plan.add("eyeriss", {}, one.eyeriss);
   one.run.push_back(plan.run(*fine, "by magnitude", watch));
@@ -70,7 +101,7 @@ void run_magnitude(Case& one, const Workload& workload, const Watch& watch) {
 }
 
 void run_balanced(Case& one, const Workload& workload, const Watch& watch) {
-  std::optional<Pruned> balanced = workload.make(workload.balanced);
+  std::optional<Pruned> balanced = workload.make(workload.balanced, {});
   if (!balanced) return;
   Plan plan, rearranged;
   for (std::size_t r = 0; r < kReadings.size(); ++r) {
@@ -82,19 +113,35 @@ void run_balanced(Case& one, const Workload& workload, const Watch& watch) {
     rearranged.add_sense(r, "dataflow=weight_first", to.weight_first);
     rearranged.add_sense(r, "preset=v1", to.first);
   }
+  if (workload.synthetic) add_buffers(one, rearranged);
   one.run.push_back(plan.run(*balanced, "balanced", watch));
   rearranged.run(*balanced, "", watch, true);
 }
 
+/// Kernels of one weight, balanced in what a PE holds of them; channels as they come.
+void run_vectors(Case& one, const Workload& workload, const Watch& watch) {
+  const std::optional<Pruned> made = workload.make(Structure::vectors, {});
+  if (!made || !has_pointwise(made->graph)) return;
+  Plan plan;
+  for (std::size_t r = 0; r < kReadings.size(); ++r) plan.add_sense(r, "", one.readings[r].vectors);
+  plan.run(*made, "", watch);
+}
+
 void run_rivals(Case& one, const Workload& workload, const Watch& watch) {
-  if (const auto patterns = workload.make(Structure::patterns)) {
+  if (const auto patterns = workload.make(Structure::patterns, {})) {
     Plan plan;
     plan.add("fesa", {}, one.fesa);
     one.run.push_back(plan.run(*patterns, "patterns", watch));
   }
-  if (const auto columns = workload.make(Structure::columns)) {
+  if (const auto fixed = workload.make(Structure::patterns, 4.0 / 9)) {
+    Plan plan;
+    plan.add("fesa", {}, one.fesa_fixed);
+    one.run.push_back(plan.run(*fixed, "patterns, 4 of 9", watch));
+  }
+  if (const auto columns = workload.make(Structure::columns, {})) {
     Plan plan;
     plan.add("spots", {}, one.spots);
+    plan.add("spots", {"skip=both"}, one.spots_both);
     one.run.push_back(plan.run(*columns, "columns of 128", watch));
   }
 }
@@ -145,6 +192,9 @@ Case run_case(const Workload& workload, const Watch& watch) {
   one.first = workload.first;
   run_magnitude(one, workload, watch);
   run_balanced(one, workload, watch);
+  if (!workload.synthetic || workload.balanced == Structure::balanced) {
+    run_vectors(one, workload, watch);
+  }
   if (workload.rivals) run_rivals(one, workload, watch);
   return one;
 }

@@ -52,7 +52,7 @@ TEST(Sense, TheNotesLayerComesOutAsEstimated) {
 TEST(Sense, ACaseHasEveryMachineAndNoneMovesLessThanAdaptive) {
   Workload workload;
   workload.network = "cifar10-quick";
-  workload.make = [](Structure structure) -> std::optional<Pruned> {
+  workload.make = [](Structure structure, std::optional<double>) -> std::optional<Pruned> {
     ir::Graph graph = zoo::network("cifar10-quick");
     prune_to(graph, structure, {0.5, {}});
     Tensor input(DType::f32, {1, 3, 32, 32});
@@ -72,7 +72,7 @@ TEST(Sense, ACaseHasEveryMachineAndNoneMovesLessThanAdaptive) {
     EXPECT_LE(adaptive, reading.weight_first->conv.dram_bits);
     EXPECT_LT(reading.sense().conv.compute_seconds, reading.ablation[kNone]->conv.compute_seconds);
   }
-  EXPECT_EQ(one.run.size(), 4U);
+  EXPECT_EQ(one.run.size(), 5U);
 }
 
 TEST(Sense, OneTowerAlexNetHasThePublishedOperations) {
@@ -95,7 +95,7 @@ TEST(Sense, TrainedNetworksAreFoundInPairs) {
   const std::vector<Workload> found = trained_workloads("", folder.string(), missing);
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].network, "trained: net");
-  EXPECT_FALSE(found[1].make(Structure::fine).has_value());
+  EXPECT_FALSE(found[1].make(Structure::fine, {}).has_value());
   std::filesystem::remove_all(folder);
 }
 

@@ -43,11 +43,14 @@ Outcome run(const Options& options, const Watch& watch) {
     cases.push_back(run_case(workload, watch));
   }
   const std::vector<OneLayer> layers = one_layer_cases(watch);
-  outcome.tables = {peak_table(),
+  outcome.tables = {verdict_table(cases, layers),
+                    peak_table(),
                     rate_table(cases),
+                    cause_table(cases),
                     speed_table(cases),
                     first_version_table(cases),
                     dataflow_table(cases),
+                    buffer_table(cases),
                     eyeriss_table(cases),
                     ablation_table(cases, layers),
                     energy_table(cases),

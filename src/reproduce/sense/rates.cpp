@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "accel/registry.h"
 #include "cost/fpga.h"
@@ -27,13 +28,18 @@ const Published* published(const std::string& network) {
   return found == std::end(kAll) ? nullptr : found;
 }
 
+double peak_gops() {
+  const arch::Spec spec = accel::find("sense").spec({});
+  return 2e-3 * static_cast<double>(spec.multipliers() * spec.clock_mhz);
+}
+
 ResultTable peak_table() {
   const arch::Spec spec = accel::find("sense").spec({});
   ResultTable table;
   table.title =
       "The machine: peak, and resources of the FPGA (parametric, to be replaced by synthesis)";
   table.columns = {"what", "here", "published or limit", "standing"};
-  const double peak = 2e6 * static_cast<double>(spec.multipliers() * spec.clock_mhz);
+  const double peak = peak_gops() * 1e9;
   table.rows.push_back({words("peak GOP/s"), number(peak / 1e9, 1), number(kPeakOps / 1e9, 1),
                         words("from the machine's parameters; [paper]")});
   table.rows.push_back({words("peak GOP/s/W at 11.2 W"), number(peak / 1e9 / kWatts, 1),
@@ -114,6 +120,44 @@ ResultTable energy_table(const std::vector<Case>& cases) {
       "or the times here it mixes versions [assumed]. The later versions' power is not known.",
       "The model counts actions of a 65 nm chip (data/energy/65nm.yaml), which is not the FPGA: it "
       "compares machines, not watts."};
+  return table;
+}
+
+ResultTable cause_table(const std::vector<Case>& cases) {
+  ResultTable table;
+  table.title =
+      "Where the time of convolutions goes, balanced and rearranged (percent of the array)";
+  table.columns = {"network, weights",
+                   "PEs",
+                   "work",
+                   "imbalance",
+                   "underfill",
+                   "index",
+                   "fill",
+                   "DRAM",
+                   "first layer's time",
+                   "x peak without it"};
+  using sim::Cause;
+  for (const Case& one : cases) {
+    for (std::size_t r = 0; r < kReadings.size(); ++r) {
+      if (!one.readings[r].ablation[kBoth]) continue;
+      const Costs& costs = one.readings[r].sense();
+      const auto& causes = costs.conv.causes;
+      const double all = std::accumulate(causes.begin(), causes.end(), 0.0);
+      const auto share = [&](Cause cause) {
+        return number(100 * causes[static_cast<std::size_t>(cause)] / all, 1);
+      };
+      table.rows.push_back({words(name_of(one)), words(kReadings[r]), share(Cause::work),
+                            share(Cause::imbalance), share(Cause::underfill), share(Cause::index),
+                            share(Cause::fill), share(Cause::memory),
+                            number(100 * (1 - costs.inner.seconds / costs.conv.seconds), 1, " %"),
+                            number(x_peak(costs.inner), 2)});
+    }
+  }
+  table.notes = {
+      "Underfill: rows without a channel, columns without a kernel, and products beyond a tile's "
+      "border. Rows are input channels [assumed in the notes], so a first layer of three channels "
+      "has 3 of 32 at work."};
   return table;
 }
 

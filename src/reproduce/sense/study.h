@@ -31,6 +31,15 @@ struct Published {
 };
 const Published* published(const std::string& network);
 
+/// What the Eyeriss chip was measured to move per image of a batch [recalled, high], and what 1.9
+/// to 2.6 times less is [derived].
+struct Chip {
+  const char* network;
+  int batch;
+  double megabytes, least, most;
+};
+const std::vector<Chip>& chips();
+
 /// A network pruned in one of the structures, with the input to run and others to order channels
 /// by; none where the structure is not there.
 struct Pruned {
@@ -46,12 +55,14 @@ struct Workload {
   bool first = false;      ///< Its weights are those of the first version: 1/2.
   bool rivals = true;
   Structure balanced = Structure::balanced;  ///< Which balanced weights Sense gets.
-  std::function<std::optional<Pruned>(Structure)> make;
+  /// With that share of the weights in every layer, where one is given.
+  std::function<std::optional<Pruned>(Structure, std::optional<double> weights)> make;
 };
 
 /// What a machine took.
 struct Costs {
   Cost conv, weighted, all;  ///< Convolutions; with fully connected layers; everything.
+  Cost inner;                ///< Convolutions but the first.
 };
 using Found = std::optional<Costs>;
 
@@ -65,7 +76,14 @@ struct Reading {
   Found runtime;                  ///< Balanced, rearranged at run time instead of offline.
   Found ifm_first, weight_first;  ///< Fixed dataflows.
   Found first;                    ///< `preset=v1`.
+  Found vectors;                  ///< Kernels of one weight balanced in what a PE holds of them.
   const Costs& sense() const { return *ablation[kBoth]; }
+};
+/// Sense with buffers of so many KiB for input maps, weights and sums each, and an eighth of it for
+/// bitmaps.
+struct Buffers {
+  int kilobytes = 0;
+  Found adaptive, ifm_first, weight_first, first;
 };
 /// Densities of the convolutions that were run, each weighted by its pairs.
 struct Densities {
@@ -77,6 +95,10 @@ struct Case {
   bool synthetic = false, published = false, first = false;
   std::array<Reading, kReadings.size()> readings;
   Found swallow, fesa, spots, systolic, eyeriss;
+  /// Other readings of what is not known: blocks of 8 maps between barriers, patterns of 4 of 9
+  /// positions whatever the density, positions left out only where weights and neurons are zero.
+  Found swallow_small, fesa_fixed, spots_both;
+  std::vector<Buffers> buffers;
   std::vector<Densities> run;
 };
 Case run_case(const Workload& workload, const Watch& watch);
@@ -102,13 +124,20 @@ std::vector<OneLayer> one_layer_cases(const Watch& watch);
 /// The network of current frameworks: one tower, no normalization across channels.
 ir::Graph one_tower_alexnet();
 
+/// Of the machine's parameters.
+double peak_gops();
 ResultTable peak_table();
 ResultTable rate_table(const std::vector<Case>& cases);
 ResultTable energy_table(const std::vector<Case>& cases);
 ResultTable speed_table(const std::vector<Case>& cases);
 ResultTable first_version_table(const std::vector<Case>& cases);
 ResultTable dataflow_table(const std::vector<Case>& cases);
+ResultTable buffer_table(const std::vector<Case>& cases);
 ResultTable eyeriss_table(const std::vector<Case>& cases);
+/// Where the array's time goes.
+ResultTable cause_table(const std::vector<Case>& cases);
+/// Every published figure, what comes out here, and whether it holds.
+ResultTable verdict_table(const std::vector<Case>& cases, const std::vector<OneLayer>& layers);
 ResultTable ablation_table(const std::vector<Case>& cases, const std::vector<OneLayer>& layers);
 ResultTable density_table(const std::vector<Case>& cases);
 Plot rate_plot(const std::vector<Case>& cases);

@@ -11,10 +11,12 @@ Costs costs(double ms, double megabytes) {
   Cost cost;
   cost.seconds = cost.compute_seconds = ms * 1e-3;
   cost.dram_bits = megabytes * 8e6;
+  cost.weight_bits = 0.5 * 8e6;
   cost.macs = 4.096e8;
   cost.products = 1;
   cost.slots = ms;
-  return {cost, cost, cost};
+  cost.causes[0] = 1;
+  return {cost, cost, cost, cost};
 }
 
 /// Sense takes 2 ms and 2 MB, less balanced 4 ms; rivals 5 ms; fixed dataflows and Eyeriss 5 MB.
@@ -30,6 +32,8 @@ Case made_up_case(const std::string& network) {
     reading.first = costs(4, 2.5);
   }
   one.swallow = one.fesa = one.spots = one.systolic = one.eyeriss = costs(5, 5);
+  one.swallow_small = one.fesa_fixed = one.spots_both = costs(5, 5);
+  one.buffers = {{256, costs(2, 2), costs(2, 3), costs(2, 4), costs(2, 2.5)}};
   one.run = {{"balanced", 0.5, 0.25}};
   return one;
 }
@@ -48,6 +52,7 @@ TEST(Tables, AreRectangular) {
   for (const ResultTable& table :
        {peak_table(), rate_table(cases), energy_table(cases), speed_table(cases),
         first_version_table(cases), dataflow_table(cases), eyeriss_table(cases),
+        buffer_table(cases), cause_table(cases), verdict_table(cases, layers),
         ablation_table(cases, layers), density_table(cases)}) {
     EXPECT_FALSE(table.rows.empty()) << table.title;
     for (const std::vector<Cell>& row : table.rows) {
@@ -76,7 +81,7 @@ TEST(Tables, RatesAreImagesAndOperationsOverThePeak) {
 
 TEST(Tables, RivalsAreDividedBySense) {
   const ResultTable table = speed_table({made_up_case("alexnet"), made_up_case("vgg16")});
-  for (std::size_t rival = 3; rival < 7; ++rival)
+  for (std::size_t rival = 3; rival < 10; ++rival)
     EXPECT_NEAR(table.rows[0][rival].value, 2.5, 1e-9);
   EXPECT_EQ(row_of(table, "range")[3].text, "2.50-2.50x");
   EXPECT_EQ(row_of(table, "published, TVLSI")[3].text, "0.97-2.18x");
@@ -86,12 +91,24 @@ TEST(Tables, RivalsAreDividedBySense) {
 TEST(Tables, TrafficIsOverTheAdaptiveDataflow) {
   const std::vector<Case> cases{made_up_case("alexnet")};
   const ResultTable flows = dataflow_table(cases);
-  EXPECT_NEAR(flows.rows[0][2].value, 2, 1e-9);
-  EXPECT_NEAR(flows.rows[0][3].value, 2.5, 1e-9);
+  EXPECT_NEAR(flows.rows[0][1].value, 2, 1e-9);
+  EXPECT_NEAR(flows.rows[0][3].value, 0.5, 1e-9);  // Weights.
+  EXPECT_NEAR(flows.rows[0][5].value, 2.5, 1e-9);
   const ResultTable eyeriss = eyeriss_table(cases);
-  ASSERT_EQ(eyeriss.rows.size(), kReadings.size());
-  EXPECT_NEAR(eyeriss.rows[0][6].value, 2, 1e-9);     // 5 MB over 2.5.
-  EXPECT_NEAR(eyeriss.rows[0][8].value, 1.54, 1e-9);  // The chip's 3.85 over 2.5.
+  ASSERT_EQ(eyeriss.rows.size(), 4U);
+  EXPECT_NEAR(eyeriss.rows[0][5].value, 2, 1e-9);           // 5 MB over 2.5.
+  EXPECT_NEAR(eyeriss.rows[1][5].value, 3.85 / 2.5, 1e-9);  // The chip's.
+  EXPECT_NEAR(eyeriss.rows[2][2].value, 2.5 - 0.5 * 0.75, 1e-9);
+}
+
+TEST(Tables, VerdictsSayWhatHolds) {
+  const ResultTable table = verdict_table({made_up_case("alexnet")}, {});
+  EXPECT_EQ(row_of(table, "peak")[3].text, "yes");
+  EXPECT_EQ(row_of(table, "images/s, alexnet")[3].text, "no, 1.06 times it");
+  EXPECT_EQ(row_of(table, "images/s, vgg16")[3].text, "-");
+  EXPECT_EQ(row_of(table, "speed over Swallow")[3].text, "no, 1.11 times it");
+  EXPECT_EQ(row_of(table, "speed over FESA")[3].text, "yes");
+  EXPECT_EQ(row_of(table, "DRAM, Swallow")[3].text, "no, 1.39 times it");
 }
 
 TEST(Tables, WhatWasNotRunIsLeftOut) {

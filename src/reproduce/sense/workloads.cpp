@@ -33,11 +33,13 @@ Workload made_up(const std::string& network, bool table) {
   workload.first = !table;
   workload.rivals = workload.published;
   workload.balanced = table ? Structure::whole : Structure::balanced;
-  workload.make = [network, table, han](Structure structure) -> std::optional<Pruned> {
+  workload.make = [network, table, han](Structure structure,
+                                        std::optional<double> weights) -> std::optional<Pruned> {
     SyntheticOptions options;
     options.network = network == kOneTower ? "alexnet" : network;
     if (han) options.table = "han2015";
     if (!table) options.weights = kHalf;
+    if (weights) options.weights = weights;
     options.activations = kActivations;
     options.structure = structure;
     SyntheticNetwork made = network == kOneTower ? make_synthetic(one_tower_alexnet(), options)
@@ -70,10 +72,14 @@ Workload one_shot(RealNetwork network) {
   const WeightDensities densities = densities_of(network.graph, pruned);
   workload.network = network.name;
   workload.densities = pruned ? "the file's" : "1/2";
-  workload.make = [network = std::move(network), densities,
-                   pruned](Structure structure) -> std::optional<Pruned> {
+  workload.make = [network = std::move(network), densities, pruned](
+                      Structure structure, std::optional<double> weights) -> std::optional<Pruned> {
     Pruned made{network.graph, network.inputs, network.others};
-    if (!pruned || structure != Structure::fine) prune_to(made.graph, structure, densities);
+    if (weights) {
+      prune_to(made.graph, structure, {*weights, {}});
+    } else if (!pruned || structure != Structure::fine) {
+      prune_to(made.graph, structure, densities);
+    }
     return made;
   };
   return workload;
@@ -87,7 +93,8 @@ Workload trained(const std::string& data, const std::string& name, const Pair& f
   workload.network = "trained: " + name;
   workload.densities = "the files'";
   workload.rivals = false;
-  workload.make = [data, files](Structure structure) -> std::optional<Pruned> {
+  workload.make = [data, files](Structure structure,
+                                std::optional<double>) -> std::optional<Pruned> {
     const auto file = files.find(structure);
     if (file == files.end()) return std::nullopt;
     RealFile how{"", "cifar10", "auto", kOthers};
