@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kMachine = "sense";
 /// KiB of input maps, of weights and of sums, around the default of 256 [assumed]; with the last,
 /// every operand moves once.
-constexpr int kBufferSizes[] = {64, 128, 256, 512, 1024, 65536};
+constexpr int kBufferSizes[] = {128, 256, 512, 1024, 65536};
 
 Costs costs_of(const Simulation& simulation, std::size_t machine) {
   return {cost_of(simulation, machine, Scope::conv), cost_of(simulation, machine, Scope::weighted),

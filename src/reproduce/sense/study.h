@@ -148,6 +148,9 @@ Plot ablation_plot(const std::vector<Case>& cases, const std::vector<OneLayer>& 
 std::string name_of(const Case& one);
 /// Images a second, and dense-equivalent operations over the peak.
 double images(const Cost& cost);
+/// The same of all weighted layers, if rows without a channel in the first layer (all but 3 of 32)
+/// worked on other tiles of the map, without waiting for each other [derived, at best].
+double images_with_full_rows(const Costs& costs);
 double x_peak(const Cost& cost);
 
 }  // namespace syncopate::reproduce::sense

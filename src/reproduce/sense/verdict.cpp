@@ -33,6 +33,8 @@ std::string holds(const Range& here, const Range& published) {
   if (here.empty()) return "-";
   if (here.low >= published.low && here.high <= published.high) return "yes";
   if (here.low <= published.high && here.high >= published.low) return "in part";
+  const bool near = here.high > published.low * 0.9 && here.low < published.high * 1.1;
+  if (near) return "within 10 %";
   return here.high < published.low
              ? fmt::format("no, at most {:.2f} of it", here.high / published.low)
              : fmt::format("no, {:.2f} times it", here.low / published.high);
@@ -73,7 +75,7 @@ Range over(const std::vector<Case>& cases, const Figure& figure) {
 
 void add_rates(Verdicts& verdicts, const std::vector<Case>& cases) {
   for (const char* network : {"alexnet", "vgg16", "resnet50", "googlenet"}) {
-    Range rate, peak;
+    Range rate, peak, full;
     for (const Case& one : cases) {
       const Published* figure = published(one.network);
       if (!one.published || figure == nullptr || figure->network != std::string_view(network)) {
@@ -81,6 +83,7 @@ void add_rates(Verdicts& verdicts, const std::vector<Case>& cases) {
       }
       for (const Reading& reading : one.readings) {
         if (!reading.ablation[kBoth]) continue;
+        full.add(images_with_full_rows(reading.sense()));
         for (const Cost* cost : {&reading.sense().conv, &reading.sense().weighted}) {
           rate.add(images(*cost));
           peak.add(x_peak(*cost));
@@ -90,9 +93,29 @@ void add_rates(Verdicts& verdicts, const std::vector<Case>& cases) {
     const Published& figure = *published(network);
     verdicts.add(fmt::format("images/s, {}", network), rate, {figure.images, figure.images}, 0, "",
                  "[paper]; conv and conv+FC");
+    verdicts.add(fmt::format("... first layer's rows full, {}", network), full,
+                 {figure.images, figure.images}, 0, "", "[derived] what if; conv+FC");
     verdicts.add(fmt::format("x peak, {}", network), peak, {figure.x_peak, figure.x_peak}, 2, "x",
                  "[derived]; conv and conv+FC");
   }
+}
+
+/// Sense over all readings of a rival.
+Range speeds(const std::vector<Case>& cases, const std::vector<Found Case::*>& rivals,
+             const std::vector<Cost Costs::*>& scopes) {
+  Range range;
+  for (const Found Case::* rival : rivals) {
+    for (Cost Costs::* layers : scopes) {
+      const Range one = over(cases, [&](const Case& c, const Reading& reading) {
+        return c.*rival ? ((*(c.*rival)).*layers).seconds / (reading.sense().*layers).seconds
+                        : std::nan("");
+      });
+      if (one.empty()) continue;
+      range.add(one.low);
+      range.add(one.high);
+    }
+  }
+  return range;
 }
 
 void add_rivals(Verdicts& verdicts, const std::vector<Case>& cases) {
@@ -105,23 +128,17 @@ void add_rivals(Verdicts& verdicts, const std::vector<Case>& cases) {
       {"Swallow", {&Case::swallow, &Case::swallow_small}, {1, 2.25}, {0.97, 2.18}},
       {"FESA", {&Case::fesa, &Case::fesa_fixed}, {1.95, 2.5}, {1.3, 1.67}},
       {"SPOTS", {&Case::spots, &Case::spots_both}, {1.17, 2.37}, {}}};
+  using Layers = std::vector<Cost Costs::*>;
+  const std::pair<const char*, Layers> scopes[] = {
+      {"speed over {}", {&Costs::conv, &Costs::weighted}},
+      {"... first layer aside, {}", {&Costs::inner}}};
   for (const Claim& claim : claims) {
-    Range range;
-    for (const Found Case::* rival : claim.readings) {
-      for (Cost Costs::* layers : {&Costs::conv, &Costs::weighted}) {
-        const Range one = over(cases, [&](const Case& c, const Reading& reading) {
-          return c.*rival ? ((*(c.*rival)).*layers).seconds / (reading.sense().*layers).seconds
-                          : std::nan("");
-        });
-        if (one.empty()) continue;
-        range.add(one.low);
-        range.add(one.high);
-      }
-    }
-    const std::string name = fmt::format("speed over {}", claim.name);
-    verdicts.add(name, range, claim.later, 2, "x", "[paper], later arXiv; all readings");
-    if (!claim.tvlsi.empty()) {
-      verdicts.add(name, range, claim.tvlsi, 2, "x", "[paper], TVLSI; all readings");
+    for (const auto& [name, layers] : scopes) {
+      const Range range = speeds(cases, claim.readings, layers);
+      const std::string figure = fmt::format(fmt::runtime(name), claim.name);
+      verdicts.add(figure, range, claim.later, 2, "x", "[paper], later arXiv; all readings");
+      if (claim.tvlsi.empty()) continue;
+      verdicts.add(figure, range, claim.tvlsi, 2, "x", "[paper], TVLSI; all readings");
     }
   }
 }
