@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <vector>
 
 #include "reproduce/sense/study.h"
 
@@ -11,33 +11,36 @@
 namespace syncopate::reproduce::sense {
 namespace {
 
-/// From the least to the most; empty at first.
+/// Figures, or the bounds of what is published.
 struct Range {
-  double low = std::numeric_limits<double>::infinity(), high = -low;
-  void add(double value) {
-    low = std::min(low, value);
-    high = std::max(high, value);
+  std::vector<double> values;
+  double low() const { return *std::min_element(values.begin(), values.end()); }
+  double high() const { return *std::max_element(values.begin(), values.end()); }
+  bool empty() const { return values.empty(); }
+  void add(double value) { values.push_back(value); }
+  void add(const Range& more) {
+    values.insert(values.end(), more.values.begin(), more.values.end());
   }
-  bool empty() const { return low > high; }
 };
 
 std::string text(const Range& range, int decimals, const char* unit) {
   if (range.empty()) return "-";
-  const std::string low = fmt::format("{:.{}f}", range.low, decimals);
-  const std::string high = fmt::format("{:.{}f}", range.high, decimals);
+  const std::string low = fmt::format("{:.{}f}", range.low(), decimals);
+  const std::string high = fmt::format("{:.{}f}", range.high(), decimals);
   return low == high ? low + unit : fmt::format("{}-{}{}", low, high, unit);
 }
 
-/// Within, overlapping, or how far away.
+/// Whether figures lie within, how many of them, or how far away the nearest is.
 std::string holds(const Range& here, const Range& published) {
   if (here.empty()) return "-";
-  if (here.low >= published.low && here.high <= published.high) return "yes";
-  if (here.low <= published.high && here.high >= published.low) return "in part";
-  const bool near = here.high > published.low * 0.9 && here.low < published.high * 1.1;
-  if (near) return "within 10 %";
-  return here.high < published.low
-             ? fmt::format("no, at most {:.2f} of it", here.high / published.low)
-             : fmt::format("no, {:.2f} times it", here.low / published.high);
+  const double low = published.low(), high = published.high();
+  const auto within = std::count_if(here.values.begin(), here.values.end(),
+                                    [&](double value) { return low <= value && value <= high; });
+  if (within == std::ssize(here.values)) return "yes";
+  if (within > 0) return fmt::format("{} of {} figures", within, here.values.size());
+  if (here.low() < low && here.high() > high) return "no, around it";
+  return here.high() < low ? fmt::format("no, at most {:.2f} of it", here.high() / low)
+                           : fmt::format("no, {:.2f} times it", here.low() / high);
 }
 
 class Verdicts {
@@ -91,11 +94,11 @@ void add_rates(Verdicts& verdicts, const std::vector<Case>& cases) {
       }
     }
     const Published& figure = *published(network);
-    verdicts.add(fmt::format("images/s, {}", network), rate, {figure.images, figure.images}, 0, "",
+    verdicts.add(fmt::format("images/s, {}", network), rate, {{figure.images}}, 0, "",
                  "[paper]; conv and conv+FC");
-    verdicts.add(fmt::format("... first layer's rows full, {}", network), full,
-                 {figure.images, figure.images}, 0, "", "[derived] what if; conv+FC");
-    verdicts.add(fmt::format("x peak, {}", network), peak, {figure.x_peak, figure.x_peak}, 2, "x",
+    verdicts.add(fmt::format("... first layer's rows full, {}", network), full, {{figure.images}},
+                 0, "", "[derived] what if; conv+FC");
+    verdicts.add(fmt::format("x peak, {}", network), peak, {{figure.x_peak}}, 2, "x",
                  "[derived]; conv and conv+FC");
   }
 }
@@ -110,9 +113,7 @@ Range speeds(const std::vector<Case>& cases, const std::vector<Found Case::*>& r
         return c.*rival ? ((*(c.*rival)).*layers).seconds / (reading.sense().*layers).seconds
                         : std::nan("");
       });
-      if (one.empty()) continue;
-      range.add(one.low);
-      range.add(one.high);
+      range.add(one);
     }
   }
   return range;
@@ -125,9 +126,9 @@ void add_rivals(Verdicts& verdicts, const std::vector<Case>& cases) {
     Range later, tvlsi;
   };
   const Claim claims[] = {
-      {"Swallow", {&Case::swallow, &Case::swallow_small}, {1, 2.25}, {0.97, 2.18}},
-      {"FESA", {&Case::fesa, &Case::fesa_fixed}, {1.95, 2.5}, {1.3, 1.67}},
-      {"SPOTS", {&Case::spots, &Case::spots_both}, {1.17, 2.37}, {}}};
+      {"Swallow", {&Case::swallow, &Case::swallow_small}, {{1, 2.25}}, {{0.97, 2.18}}},
+      {"FESA", {&Case::fesa, &Case::fesa_fixed}, {{1.95, 2.5}}, {{1.3, 1.67}}},
+      {"SPOTS", {&Case::spots, &Case::spots_both}, {{1.17, 2.37}}, {}}};
   using Layers = std::vector<Cost Costs::*>;
   const std::pair<const char*, Layers> scopes[] = {
       {"speed over {}", {&Costs::conv, &Costs::weighted}},
@@ -148,7 +149,7 @@ void add_traffic(Verdicts& verdicts, const std::vector<Case>& cases) {
     return one.swallow ? one.swallow->conv.dram_bits / reading.sense().conv.dram_bits
                        : std::nan("");
   });
-  verdicts.add("DRAM, Swallow over adaptive", range, {1.17, 1.8}, 2, "x", "[paper]; conv");
+  verdicts.add("DRAM, Swallow over adaptive", range, {{1.17, 1.8}}, 2, "x", "[paper]; conv");
   for (const Case& one : cases) {
     for (const Chip& chip : chips()) {
       if (!one.first || one.network != chip.network || !one.readings[0].first) continue;
@@ -160,9 +161,9 @@ void add_traffic(Verdicts& verdicts, const std::vector<Case>& cases) {
         less.add(chip.megabytes * 8e6 / bits);
       }
       verdicts.add(fmt::format("DRAM MB per image, v1, {}", chip.network), megabytes,
-                   {chip.least, chip.most}, 2, "", "[derived]; weights per image and per batch");
-      verdicts.add(fmt::format("DRAM, Eyeriss chip over v1, {}", chip.network), less, {1.9, 2.6}, 2,
-                   "x", "[paper]; weights per image and per batch");
+                   {{chip.least, chip.most}}, 2, "", "[derived]; weights per image and per batch");
+      verdicts.add(fmt::format("DRAM, Eyeriss chip over v1, {}", chip.network), less, {{1.9, 2.6}},
+                   2, "x", "[paper]; weights per image and per batch");
     }
   }
 }
@@ -172,7 +173,7 @@ void add_traffic(Verdicts& verdicts, const std::vector<Case>& cases) {
 ResultTable verdict_table(const std::vector<Case>& cases, const std::vector<OneLayer>& layers) {
   Verdicts verdicts;
   const double peak = peak_gops();
-  verdicts.add("peak GOP/s", {peak, peak}, {kPeakOps / 1e9, kPeakOps / 1e9}, 1, "", "[paper]");
+  verdicts.add("peak GOP/s", {{peak}}, {{kPeakOps / 1e9}}, 1, "", "[paper]");
   add_rates(verdicts, cases);
   add_rivals(verdicts, cases);
   add_traffic(verdicts, cases);
@@ -181,8 +182,8 @@ ResultTable verdict_table(const std::vector<Case>& cases, const std::vector<OneL
     constexpr const char* kNames[] = {"neither", "rearranged", "balanced", "both"};
     for (std::size_t i = 0; i < kEstimates.size(); ++i) {
       const double value = layers.front().utilization[i];
-      verdicts.add(fmt::format("utilization of the notes' layer, {}", kNames[i]), {value, value},
-                   {kEstimates[i] - 0.04, kEstimates[i] + 0.04}, 2, "",
+      verdicts.add(fmt::format("utilization of the notes' layer, {}", kNames[i]), {{value}},
+                   {{kEstimates[i] - 0.04, kEstimates[i] + 0.04}}, 2, "",
                    "[derived] estimate, give or take 0.04");
     }
   }
