@@ -137,6 +137,8 @@ class Commands(Case):
         for name in MACHINES + ["zoo:vgg16", "ddr4-2400", "cifar10"]:
             self.assertIn(name, text)
         self.assertIn("SYNCOPATE_DATA is not set", self.succeeds("list", "--datasets"))
+        for paper in ("cambricon-s", "flexflow-pro", "sense"):
+            self.assertIn(paper, self.succeeds("reproduce"))
 
     def test_fpga_resources_are_shown_with_their_basis(self):
         html, data = self.path / "r.html", self.path / "r.json"
