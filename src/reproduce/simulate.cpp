@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "accel/registry.h"
 #include "flow/layers.h"
 #include "flow/rearrange.h"
 #include "flow/target.h"
@@ -22,13 +23,23 @@ void tell(const Watch& watch, const std::string& step) {
 }
 
 gconv::Chain integer_chain(const ir::Graph& graph, const std::vector<Tensor>& inputs,
-                           const Preparation& preparation) {
+                           const Variant& first, const Preparation& preparation) {
   const gconv::Chain floating = gconv::lower(graph);
   const ref::Calibration calibration = ref::calibrate(graph, floating, std::span(&inputs, 1));
   gconv::Chain chain = gconv::optimize(gconv::quantize(floating, calibration.ranges, {}));
-  if (!preparation.rearrange) return chain;
-  if (preparation.measured.empty()) return flow::rearrange_channels(chain, std::span(&inputs, 1));
-  return flow::rearrange_channels(chain, preparation.measured);
+  std::span<const std::vector<Tensor>> measured = preparation.measured;
+  if (measured.empty()) measured = std::span(&inputs, 1);
+  switch (preparation.order) {
+    case flow::Rearrangement::none:
+      return chain;
+    case flow::Rearrangement::sorted:
+      return flow::rearrange_channels(chain, measured);
+    case flow::Rearrangement::grouped:
+      break;
+  }
+  const sim::Accelerator& accelerator = accel::find(first.machine);
+  const arch::Spec spec = accelerator.spec(Params::from_words(first.overrides));
+  return flow::group_channels(chain, measured, flow::passes_of(chain, accelerator, spec));
 }
 
 double multiplications(const arch::Spec& spec, const sim::Stats& stats) {
@@ -87,7 +98,7 @@ Simulation simulate(const ir::Graph& graph, const std::vector<Tensor>& inputs,
                     std::span<const Variant> variants, const Watch& watch,
                     const Preparation& preparation) {
   tell(watch, fmt::format("{}: quantizing", graph.name));
-  const gconv::Chain chain = integer_chain(graph, inputs, preparation);
+  const gconv::Chain chain = integer_chain(graph, inputs, variants.front(), preparation);
   const ref::FixedNet net(chain);
   std::vector<std::unique_ptr<flow::Target>> targets;
   for (const Variant& variant : variants) {

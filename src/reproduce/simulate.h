@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/params.h"
+#include "flow/rearrange.h"
 #include "ir/graph.h"
 #include "report/result.h"
 #include "reproduce/paper.h"
@@ -27,7 +28,8 @@ struct Simulation {
 
 /// What is done to the network's chain before machines are compiled for it.
 struct Preparation {
-  bool rearrange = false;  ///< Channels by density, see flow/rearrange.h.
+  /// Of channels, see flow/rearrange.h; grouped as the first variant takes them.
+  flow::Rearrangement order = flow::Rearrangement::none;
   /// Inputs that channel densities are measured on; empty: those that are run.
   std::vector<std::vector<Tensor>> measured;
 };

@@ -28,18 +28,19 @@ ResultTable ablation_table(const std::vector<Case>& cases, const std::vector<One
   table.columns = {"network, weights", "PEs"};
   for (const char* cell : kCells) table.columns.emplace_back(cell);
   table.columns.emplace_back("balanced, sorted at run time");
+  table.columns.emplace_back("balanced, grouped");
   table.columns.emplace_back("balanced in vectors");
   table.columns.emplace_back("time, neither over both");
   table.columns.emplace_back("both, first layer too");
   for (const OneLayer& layer : layers) {
     std::vector<Cell> row{words("notes' layer, " + layer.weights), words("cartesian")};
     for (const double value : layer.utilization) row.push_back(number(value, 2));
-    for (int i = 0; i < 4; ++i) row.push_back(words("-"));
+    for (int i = 0; i < 5; ++i) row.push_back(words("-"));
     table.rows.push_back(std::move(row));
   }
   std::vector<Cell> estimates{words("notes' layer, estimate"), words("")};
   for (const double value : kEstimates) estimates.push_back(number(value, 2));
-  for (int i = 0; i < 4; ++i) estimates.push_back(words(""));
+  for (int i = 0; i < 5; ++i) estimates.push_back(words(""));
   table.rows.push_back(std::move(estimates));
   for (const Case& one : cases) {
     for (std::size_t r = 0; r < kReadings.size(); ++r) {
@@ -47,6 +48,7 @@ ResultTable ablation_table(const std::vector<Case>& cases, const std::vector<One
       std::vector<Cell> row{words(name_of(one)), words(kReadings[r])};
       for (const Found& found : reading.ablation) row.push_back(utilization(found));
       row.push_back(utilization(reading.runtime));
+      row.push_back(utilization(reading.grouped));
       row.push_back(utilization(reading.vectors));
       const bool ends = reading.ablation[kNone] && reading.ablation[kBoth];
       row.push_back(ends ? number(gain(reading.ablation[kNone], reading.ablation[kBoth]), 2, "x")
@@ -63,6 +65,8 @@ ResultTable ablation_table(const std::vector<Case>& cases, const std::vector<One
       "make, are counted. Rearranged: channels sorted by density offline, folded into the weights, "
       "over the whole tensor; real networks by eight pictures other than the one that is run. At "
       "run time: within each tile on chip. The notes' layer is sorted at run time.",
+      "Grouped: ordered offline for the passes of the array (cartesian), instead of sorted "
+      "(`run --rearrange grouped`).",
       "In vectors: kernels of one weight are balanced in the channels that one PE holds (a 32nd of "
       "the inputs, at most 32) instead of in 32; channels as they come.",
       "Not balanced: pruned weight by weight at the same density (the nearest one that is whole "

@@ -44,8 +44,8 @@ class Plan {
     add(kMachine, std::move(overrides), to);
   }
   Densities run(const Pruned& pruned, const std::string& structure, const Watch& watch,
-                bool rearrange = false) const {
-    Preparation preparation{rearrange, pruned.others};
+                flow::Rearrangement order = flow::Rearrangement::none) const {
+    const Preparation preparation{order, pruned.others};
     const Simulation simulation =
         simulate(pruned.graph, pruned.inputs, variants_, watch, preparation);
     for (std::size_t i = 0; i < places_.size(); ++i) *places_[i] = costs_of(simulation, i);
@@ -97,13 +97,13 @@ void run_magnitude(Case& one, const Workload& workload, const Watch& watch) {
   plan.add("systolic", {}, one.systolic);
   plan.add("eyeriss", {}, one.eyeriss);
   one.run.push_back(plan.run(*fine, "by magnitude", watch));
-  rearranged.run(*fine, "", watch, true);
+  rearranged.run(*fine, "", watch, flow::Rearrangement::sorted);
 }
 
 void run_balanced(Case& one, const Workload& workload, const Watch& watch) {
   std::optional<Pruned> balanced = workload.make(workload.balanced, {});
   if (!balanced) return;
-  Plan plan, rearranged;
+  Plan plan, rearranged, grouped;
   for (std::size_t r = 0; r < kReadings.size(); ++r) {
     Reading& to = one.readings[r];
     plan.add_sense(r, "", to.ablation[kBalanced]);
@@ -112,10 +112,12 @@ void run_balanced(Case& one, const Workload& workload, const Watch& watch) {
     rearranged.add_sense(r, "dataflow=ifm_first", to.ifm_first);
     rearranged.add_sense(r, "dataflow=weight_first", to.weight_first);
     rearranged.add_sense(r, "preset=v1", to.first);
+    grouped.add_sense(r, "", to.grouped);
   }
   if (workload.synthetic) add_buffers(one, rearranged);
   one.run.push_back(plan.run(*balanced, "balanced", watch));
-  rearranged.run(*balanced, "", watch, true);
+  rearranged.run(*balanced, "", watch, flow::Rearrangement::sorted);
+  grouped.run(*balanced, "", watch, flow::Rearrangement::grouped);
 }
 
 /// Kernels of one weight, balanced in what a PE holds of them; channels as they come.

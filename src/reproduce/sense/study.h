@@ -74,6 +74,7 @@ inline constexpr std::size_t kNone = 0, kRearranged = 1, kBalanced = 2, kBoth = 
 struct Reading {
   std::array<Found, 4> ablation;  ///< Adaptive dataflow; kBoth is Sense.
   Found runtime;                  ///< Balanced, rearranged at run time instead of offline.
+  Found grouped;                  ///< Balanced, channels grouped offline for the array's passes.
   Found ifm_first, weight_first;  ///< Fixed dataflows.
   Found first;                    ///< `preset=v1`.
   Found vectors;                  ///< Kernels of one weight balanced in what a PE holds of them.

@@ -27,7 +27,7 @@ Case made_up_case(const std::string& network) {
   one.synthetic = one.published = one.first = true;
   for (Reading& reading : one.readings) {
     reading.ablation = {costs(8, 2), costs(4, 2), costs(4, 2), costs(2, 2)};
-    reading.runtime = costs(2, 2);
+    reading.runtime = reading.grouped = costs(2, 2);
     reading.ifm_first = reading.weight_first = costs(2, 5);
     reading.first = costs(4, 2.5);
   }
