@@ -30,10 +30,7 @@ sim::Program compile_in(const gconv::Chain& chain, const arch::Spec& spec, const
   traits.neurons = neuron_format(config);
   traits.grain = [&config](std::size_t, const map::Loops& loops) {
     map::Grain grain{config.columns, config.rows, {1, 1, 1}};
-    if (loops.kind == map::WorkKind::conv) {
-      const std::int64_t side = choose_side(config, loops);
-      grain.pixels = {1, side, side};
-    }
+    if (loops.kind == map::WorkKind::conv) grain.pixels = choose_pixels(config, loops);
     return grain;
   };
   traits.configure = [&config](std::size_t, const map::Loops& loops,
@@ -121,6 +118,7 @@ std::vector<sim::ChannelPasses> passes(const sim::Program& program, std::size_t 
     if (decoded.loops.kind != map::WorkKind::conv) return {};
     const Geometry geometry(config, decoded);
     if (geometry.fully_connected()) return {};
+    // Of a pass of several tiles, which only a layer in a single pass has, this is one of them.
     result.push_back({config.rows, geometry.vector(), config.columns, geometry.side()});
   }
   return result;

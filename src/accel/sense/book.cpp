@@ -17,6 +17,13 @@ constexpr std::int64_t kBitmapRow = 16;  ///< Bits of a bitmap read at a time [a
 
 }  // namespace
 
+void Pass::join(std::int64_t units, std::int64_t tile_outputs, std::int64_t inputs) {
+  rows += units;
+  outputs += tile_outputs;
+  row_outputs += units * tile_outputs;
+  bitmap_rows += channels * ceil_div(inputs, kBitmapRow);
+}
+
 void book_pass(const Config& config, const Pass& pass, sim::Stats& stats) {
   const std::int64_t present = pass.rows * pass.columns;
   // A pass without any product still takes a cycle of control.
@@ -35,9 +42,8 @@ void book_pass(const Config& config, const Pass& pass, sim::Stats& stats) {
   tally(stats, Act::synapse_read, pass.weights);
   tally(stats, kHop, pass.values * pass.columns + pass.weights * pass.rows);
   tally(stats, Act::index_read,
-        pass.channels *
-            (ceil_div(pass.inputs, kBitmapRow) + pass.columns * ceil_div(pass.kernel, kBitmapRow)));
-  tally(stats, Act::add, present * pass.outputs);  // Down the columns.
+        pass.bitmap_rows + pass.channels * pass.columns * ceil_div(pass.kernel, kBitmapRow));
+  tally(stats, Act::add, pass.row_outputs * pass.columns);  // Down the columns.
   if (pass.first) return;
   tally(stats, Act::sum_read, pass.outputs);
   tally(stats, Act::sum_write, pass.outputs);

@@ -27,7 +27,7 @@ struct Weight {
   std::int16_t value = 0;
 };
 
-/// One tile on the array: PE tile by PE tile, columns by columns, pass by pass.
+/// One tile on the array: PE tiles by PE tiles, columns by columns, pass by pass.
 class Datapath {
  public:
   Datapath(const Config& config, const array::ConvTile& tile, sim::Stats& stats,
@@ -52,7 +52,9 @@ class Datapath {
   std::vector<Weight> kernel(std::int64_t unit, std::int64_t out) const;
   std::int64_t cartesian(std::span<const Input> inputs, std::span<const Weight> weights);
   std::int64_t match(std::span<const Input> inputs, std::span<const Weight> weights);
-  void run_pass(std::int64_t out0, std::int64_t unit0, std::int64_t units);
+  void join_sums(std::int64_t out);
+  void run_rows(std::int64_t out0, Range units, Pass& pass);
+  void run_pass(std::span<const Area> tiles, std::int64_t out0, Range units);
   void add(std::int64_t pixel, std::int64_t product);
 
   const Config& config_;
@@ -212,45 +214,62 @@ Coordinates Datapath::first_input(const Coordinates& out) const {
   return result;
 }
 
-void Datapath::run_pass(std::int64_t out0, std::int64_t unit0, std::int64_t units) {
-  Pass pass;
-  pass.rows = std::min(config_.rows, units - unit0);
-  pass.columns = std::min(config_.columns, outs_ - out0);
-  pass.outputs = pixels(outputs_);
-  pass.inputs = pixels(inputs_);
-  pass.kernel = loops_.kernel_size();
-  pass.first = unit0 == 0;
-  for (std::int64_t row = 0; row < pass.rows; ++row) {
+/// Partial sums of a PE join the others of its column and PE tile.
+void Datapath::join_sums(std::int64_t out) {
+  const map::TileBox& box = tile_.box;
+  std::size_t at = 0;
+  for (std::int64_t t = outputs_[0].begin; t < outputs_[0].end; ++t) {
+    for (std::int64_t y = outputs_[1].begin; y < outputs_[1].end; ++y) {
+      for (std::int64_t x = outputs_[2].begin; x < outputs_[2].end; ++x) {
+        const std::int64_t pixel =
+            ((t - box.begin[0]) * (box.end[1] - box.begin[1]) + y - box.begin[1]) *
+                (box.end[2] - box.begin[2]) +
+            x - box.begin[2];
+        sums_[static_cast<std::size_t>(pixel * outs_ + out)] += psums_[at++];
+      }
+    }
+  }
+}
+
+/// A PE tile in its group of rows.
+void Datapath::run_rows(std::int64_t out0, Range units, Pass& pass) {
+  for (std::int64_t unit = units.begin; unit < units.end; ++unit) {
     // 1. Inputs enter the row and move from column to column.
-    const std::vector<Input> inputs = stream(unit0 + row);
-    const std::int64_t first = (unit0 + row) * geometry_.vector();
-    pass.channels += std::min(channels_, first + geometry_.vector()) - first;
+    const std::vector<Input> inputs = stream(unit);
     pass.values += std::ssize(inputs);
     pass.longest = std::max(pass.longest, std::ssize(inputs));
     for (std::int64_t column = 0; column < pass.columns; ++column) {
       // 2. The PE multiplies into its own partial sums.
-      const std::vector<Weight> weights = kernel(unit0 + row, out0 + column);
-      pass.weights += std::ssize(weights);
-      psums_.assign(static_cast<std::size_t>(pass.outputs), 0);
+      const std::vector<Weight> weights = kernel(unit, out0 + column);
+      psums_.assign(static_cast<std::size_t>(pixels(outputs_)), 0);
       const std::int64_t cycles =
           config_.mode == PeMode::cartesian ? cartesian(inputs, weights) : match(inputs, weights);
       pass.products += cycles;
       pass.slowest = std::max(pass.slowest, cycles);
       // 3. These join the others of the column.
-      const map::TileBox& box = tile_.box;
-      std::size_t at = 0;
-      for (std::int64_t t = outputs_[0].begin; t < outputs_[0].end; ++t) {
-        for (std::int64_t y = outputs_[1].begin; y < outputs_[1].end; ++y) {
-          for (std::int64_t x = outputs_[2].begin; x < outputs_[2].end; ++x) {
-            const std::int64_t pixel =
-                ((t - box.begin[0]) * (box.end[1] - box.begin[1]) + y - box.begin[1]) *
-                    (box.end[2] - box.begin[2]) +
-                x - box.begin[2];
-            sums_[static_cast<std::size_t>(pixel * outs_ + out0 + column)] += psums_[at++];
-          }
-        }
-      }
+      join_sums(out0 + column);
     }
+  }
+}
+
+void Datapath::run_pass(std::span<const Area> tiles, std::int64_t out0, Range units) {
+  Pass pass;
+  pass.columns = std::min(config_.columns, outs_ - out0);
+  pass.kernel = loops_.kernel_size();
+  pass.first = units.begin == 0;
+  // Weights pass all rows, and are read once.
+  for (std::int64_t unit = units.begin; unit < units.end; ++unit) {
+    const std::int64_t first = unit * geometry_.vector();
+    pass.channels += std::min(channels_, first + geometry_.vector()) - first;
+    for (std::int64_t column = 0; column < pass.columns; ++column) {
+      pass.weights += std::ssize(kernel(unit, out0 + column));
+    }
+  }
+  for (const Area& tile : tiles) {
+    outputs_ = tile;
+    inputs_ = geometry_.inputs(tile);
+    pass.join(units.size(), pixels(outputs_), pixels(inputs_));
+    run_rows(out0, units, pass);
   }
   // 4. The next pass begins when the slowest PE is done.
   book_pass(config_, pass, stats_);
@@ -259,12 +278,16 @@ void Datapath::run_pass(std::int64_t out0, std::int64_t unit0, std::int64_t unit
 void Datapath::run() {
   book_sort(config_, tile_.box, stats_);
   sort();
-  const std::int64_t units = geometry_.units(channels_);
-  for (const Area& area : geometry_.subtiles(tile_.box)) {
-    outputs_ = area;
-    inputs_ = geometry_.inputs(area);
+  const std::int64_t units = geometry_.units(channels_), together = geometry_.tiles_of_pass();
+  const std::vector<Area> areas = geometry_.subtiles(tile_.box);
+  for (std::int64_t i = 0; i < std::ssize(areas); i += together) {
+    const std::int64_t number = std::min(together, std::ssize(areas) - i);
+    const auto tiles =
+        std::span(areas).subspan(static_cast<std::size_t>(i), static_cast<std::size_t>(number));
     for (std::int64_t out = 0; out < outs_; out += config_.columns) {
-      for (std::int64_t unit = 0; unit < units; unit += config_.rows) run_pass(out, unit, units);
+      for (std::int64_t unit = 0; unit < units; unit += config_.rows) {
+        run_pass(tiles, out, {unit, std::min(units, unit + config_.rows)});
+      }
     }
   }
 }

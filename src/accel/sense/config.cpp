@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "array/neurons.h"
 #include "base/error.h"
 
 namespace syncopate::accel::sense {
@@ -39,6 +40,11 @@ void read_pe(ParamReader& read) {
               "channels of a PE in 1x1 layers: fewer than group_1x1 when that fills more rows, or "
               "always as many; fully connected layers always fill the rows unless fixed [assumed]",
               {"spread", "fixed"});
+  read.choice("spare_rows", "tiles",
+              "rows of a layer whose inputs fill at most half of them: take further tiles of the "
+              "map in the same pass, or idle [derived: the published rates leave no time for idle "
+              "rows in a first layer; how it is done is assumed]",
+              {"tiles", "idle"});
   read.integer("row_words", 0,
                "non-zero inputs a cycle that enter a row of PEs; 0: never waited for, as in the "
                "published formula [assumed]",
@@ -163,11 +169,14 @@ Config::Config(const arch::Spec& spec)
       sum_words(spec.integer("psum_words")),
       group(spec.integer("group_1x1")),
       spread(spec.param("vector") == "spread"),
+      spare(spec.param("spare_rows") == "tiles"),
       sorted(spec.param("clustering") == "runtime"),
       sort_hidden(spec.flag("sort_hidden")),
       pipelined(spec.flag("pipelined")),
       row_words(spec.integer("row_words")),
-      expected_density(std::stod(spec.param("expected_density"))) {
+      expected_density(std::stod(spec.param("expected_density"))),
+      neurons(spec.buffer_bytes("NBin") / 2 / array::kNeuronBytes),
+      sums(spec.buffer_bytes("NBout") / 2 / (array::kSumBits / 8)) {
   const std::string& flow = spec.param("dataflow");
   dataflow = flow == "ifm_first"      ? Dataflow::ifm_first
              : flow == "weight_first" ? Dataflow::weight_first

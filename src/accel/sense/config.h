@@ -46,11 +46,14 @@ struct Config {
   std::int64_t sum_words = 256;   ///< Partial sums that a PE holds.
   std::int64_t group = 32;        ///< Channels of a PE in 1 x 1 layers, at most.
   bool spread = true;             ///< A PE gets fewer when that fills more rows.
+  bool spare = true;              ///< Rows without a channel take further tiles of the map.
   bool sorted = false;            ///< Channels are grouped by density at run time.
   bool sort_hidden = true;        ///< Sorting takes no time of the array.
   bool pipelined = true;          ///< A pass fills while the one before it computes.
   std::int64_t row_words = 0;     ///< Values a cycle that enter a row; 0: as many as needed.
   double expected_density = 0.5;  ///< Of input maps, for Partition Reuse.
+  std::int64_t neurons = 0;       ///< Input elements that half of the buffer holds.
+  std::int64_t sums = 0;          ///< Partial sums that half of theirs holds.
 
   std::int64_t pes() const { return rows * columns; }
   /// Cycles until the last PE of the array has its first operands.

@@ -103,18 +103,17 @@ void ConnectedCounter::count_pass(const map::TileBox& box, const Maps& maps, std
   const std::int64_t lead = box.in0 % 64;
   const std::uint64_t* inputs = maps.bits().data();
   Pass pass;
-  pass.rows = std::min(config_.rows, geometry_.units(channels) - unit0);
-  pass.outputs = 1;
-  pass.inputs = pixels(geometry_.inputs({Range{0, 1}, Range{0, 1}, Range{0, 1}}));
+  const std::int64_t units = std::min(config_.rows, geometry_.units(channels) - unit0);
   pass.first = unit0 == 0;
   std::vector<std::int64_t> bounds = {lead + unit0 * vector};
-  for (std::int64_t u = unit0; u < unit0 + pass.rows; ++u) {
+  for (std::int64_t u = unit0; u < unit0 + units; ++u) {
     bounds.push_back(lead + std::min(channels, (u + 1) * vector));
     const std::int64_t values = sim::count_range(inputs, bounds.end()[-2], bounds.back());
     pass.values += values;
     pass.longest = std::max(pass.longest, values);
   }
   pass.channels = bounds.back() - bounds.front();
+  pass.join(units, 1, pixels(geometry_.inputs({Range{0, 1}, Range{0, 1}, Range{0, 1}})));
   for (std::int64_t out0 = box.out0; out0 < box.out1; out0 += config_.columns) {
     pass.columns = std::min(config_.columns, box.out1 - out0);
     const std::int64_t row = box.group * geometry_.loops().outs + out0;

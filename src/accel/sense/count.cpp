@@ -38,12 +38,16 @@ class Counter : public array::ConvCounter {
   }
 
  private:
-  void count_group(const Maps& maps, const Maps::Tile& tile, const ColumnGroup& group,
+  using Tiles = std::span<const Maps::Tile>;
+  void count_group(const Maps& maps, Tiles tiles, const ColumnGroup& group,
                    sim::Stats& stats) const;
+  void add_weights(const Maps& maps, const ColumnGroup& group, Range units, Pass& pass) const;
+  void add_tile(const Maps& maps, const Maps::Tile& tile, const ColumnGroup& group, Range units,
+                Pass& pass) const;
   void single_products(const Maps& maps, const Maps::Tile& tile, const ColumnGroup& group,
-                       std::int64_t unit0, Pass& pass) const;
+                       Range units, Pass& pass) const;
   void summed_products(const Maps& maps, const Maps::Tile& tile, const ColumnGroup& group,
-                       std::int64_t unit0, Pass& pass) const;
+                       Range units, Pass& pass) const;
 
   const Config& config_;
   Geometry geometry_;
@@ -69,8 +73,8 @@ Counter::Counter(const Config& config, const sim::LayerData& data, const array::
 
 /// A unit is one channel with one feature: the slowest PE of a row has the largest kernel.
 void Counter::single_products(const Maps& maps, const Maps::Tile& tile, const ColumnGroup& group,
-                              std::int64_t unit0, Pass& pass) const {
-  for (std::int64_t u = unit0; u < unit0 + pass.rows; ++u) {
+                              Range units, Pass& pass) const {
+  for (std::int64_t u = units.begin; u < units.end; ++u) {
     const auto c = static_cast<std::size_t>(maps.order()[static_cast<std::size_t>(u)]);
     const std::int64_t values = tile.features[c];
     pass.slowest = std::max(pass.slowest, values * group.largest[c]);
@@ -79,9 +83,9 @@ void Counter::single_products(const Maps& maps, const Maps::Tile& tile, const Co
 }
 
 void Counter::summed_products(const Maps& maps, const Maps::Tile& tile, const ColumnGroup& group,
-                              std::int64_t unit0, Pass& pass) const {
+                              Range units, Pass& pass) const {
   const std::int64_t channels = maps.channels(), vector = geometry_.vector();
-  for (std::int64_t u = unit0; u < unit0 + pass.rows; ++u) {
+  for (std::int64_t u = units.begin; u < units.end; ++u) {
     Products products{};
     for (std::int64_t i = u * vector; i < std::min(channels, (u + 1) * vector); ++i) {
       const std::int64_t c = maps.order()[static_cast<std::size_t>(i)];
@@ -100,34 +104,49 @@ void Counter::summed_products(const Maps& maps, const Maps::Tile& tile, const Co
   }
 }
 
-void Counter::count_group(const Maps& maps, const Maps::Tile& tile, const ColumnGroup& group,
-                          sim::Stats& stats) const {
+/// The weights enter the pass once, however many PE tiles they meet.
+void Counter::add_weights(const Maps& maps, const ColumnGroup& group, Range units,
+                          Pass& pass) const {
+  const std::int64_t vector = geometry_.vector();
+  const std::int64_t end = std::min(maps.channels(), units.end * vector);
+  for (std::int64_t i = units.begin * vector; i < end; ++i) {
+    const auto c = static_cast<std::size_t>(maps.order()[static_cast<std::size_t>(i)]);
+    pass.weights += group.weights[c];
+    ++pass.channels;
+  }
+}
+
+void Counter::add_tile(const Maps& maps, const Maps::Tile& tile, const ColumnGroup& group,
+                       Range units, Pass& pass) const {
   const std::int64_t channels = maps.channels(), vector = geometry_.vector();
-  const std::int64_t units = geometry_.units(channels);
-  for (std::int64_t unit = 0; unit < units; unit += config_.rows) {
+  pass.join(units.size(), pixels(tile.outputs), tile.inputs);
+  for (std::int64_t u = units.begin; u < units.end; ++u) {
+    std::int64_t values = 0;
+    for (std::int64_t i = u * vector; i < std::min(channels, (u + 1) * vector); ++i) {
+      values += tile.values[static_cast<std::size_t>(maps.order()[static_cast<std::size_t>(i)])];
+    }
+    pass.values += values;
+    pass.longest = std::max(pass.longest, values);
+  }
+  if (summed_) {
+    summed_products(maps, tile, group, units, pass);
+  } else {
+    single_products(maps, tile, group, units, pass);
+  }
+}
+
+/// PE tiles that share their passes.
+void Counter::count_group(const Maps& maps, Tiles tiles, const ColumnGroup& group,
+                          sim::Stats& stats) const {
+  const std::int64_t all = geometry_.units(maps.channels());
+  for (std::int64_t unit = 0; unit < all; unit += config_.rows) {
+    const Range units{unit, std::min(all, unit + config_.rows)};
     Pass pass;
-    pass.rows = std::min(config_.rows, units - unit);
     pass.columns = group.columns;
-    pass.outputs = pixels(tile.outputs);
-    pass.inputs = tile.inputs;
     pass.kernel = geometry_.loops().kernel_size();
     pass.first = unit == 0;
-    for (std::int64_t u = unit; u < unit + pass.rows; ++u) {
-      std::int64_t values = 0;
-      for (std::int64_t i = u * vector; i < std::min(channels, (u + 1) * vector); ++i) {
-        const auto c = static_cast<std::size_t>(maps.order()[static_cast<std::size_t>(i)]);
-        values += tile.values[c];
-        pass.weights += group.weights[c];
-        ++pass.channels;
-      }
-      pass.values += values;
-      pass.longest = std::max(pass.longest, values);
-    }
-    if (summed_) {
-      summed_products(maps, tile, group, unit, pass);
-    } else {
-      single_products(maps, tile, group, unit, pass);
-    }
+    add_weights(maps, group, units, pass);
+    for (const Maps::Tile& tile : tiles) add_tile(maps, tile, group, units, pass);
     book_pass(config_, pass, stats);
   }
 }
@@ -137,8 +156,12 @@ void Counter::count(const map::TileBox& box, const array::PixelMasks& neurons,
   const Maps& maps = static_cast<const Maps&>(neurons);  // As made by masks().
   book_sort(config_, box, stats);
   const SegmentWeights& weights = weights_[static_cast<std::size_t>(segments_.number(box))];
+  const auto together = static_cast<std::size_t>(geometry_.tiles_of_pass());
   for (const ColumnGroup& group : weights) {
-    for (const Maps::Tile& tile : maps.tiles()) count_group(maps, tile, group, stats);
+    for (std::size_t i = 0; i < maps.tiles().size(); i += together) {
+      const std::size_t number = std::min(together, maps.tiles().size() - i);
+      count_group(maps, maps.tiles().subspan(i, number), group, stats);
+    }
   }
 }
 

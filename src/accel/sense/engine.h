@@ -11,7 +11,8 @@ namespace syncopate::accel::sense {
 /// (outputs) and passes of rows (units of input channels, see Geometry). In a pass PE (i, j) forms
 /// all products of its unit's inputs with the weights of its output, one a cycle, and adds them to
 /// partial sums of its own; then the PEs of a column add up. A pass lasts as long as its slowest
-/// PE.
+/// PE. Where a layer's units fill at most half of the rows, groups of rows take a PE tile each: the
+/// same weights pass all of them, and a column adds up within each group.
 class Engine : public array::ConvEngine {
  public:
   explicit Engine(const Config& config) : config_(config) {}
@@ -27,16 +28,20 @@ class Engine : public array::ConvEngine {
 /// A pass as both engines found it.
 struct Pass {
   std::int64_t rows = 0, columns = 0;  ///< PEs with a unit and an output.
-  std::int64_t channels = 0;           ///< Of all units.
-  std::int64_t outputs = 0;            ///< Of a PE's tile.
-  std::int64_t inputs = 0;             ///< Of a channel, zeros included.
+  std::int64_t channels = 0;           ///< Of the units, which all PE tiles have in common.
+  std::int64_t outputs = 0;            ///< Of all PE tiles.
+  std::int64_t row_outputs = 0;        ///< Of the PEs of a column: a tile's, for each of its rows.
+  std::int64_t bitmap_rows = 0;        ///< Of all channels' inputs.
   std::int64_t kernel = 1;             ///< Weights of a channel, zeros included.
   std::int64_t slowest = 0;            ///< Products of the busiest PE.
   std::int64_t products = 0;           ///< Of all PEs.
   std::int64_t values = 0;             ///< Non-zero inputs of all rows.
   std::int64_t longest = 0;            ///< Of the row with the most.
-  std::int64_t weights = 0;            ///< Non-zero weights of all PEs.
-  bool first = true;                   ///< Of its PE tile and outputs.
+  std::int64_t weights = 0;            ///< Non-zero weights of a PE tile's PEs.
+  bool first = true;                   ///< Of its PE tiles and outputs.
+
+  /// A PE tile joins, in `units` rows; `inputs`, zeros included, are a channel's.
+  void join(std::int64_t units, std::int64_t tile_outputs, std::int64_t inputs);
 };
 /// Books cycles, causes and actions of a pass. Products are booked as underfill: those that an
 /// output of the tile needs are moved to work by book_needed.

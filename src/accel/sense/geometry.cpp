@@ -27,6 +27,26 @@ std::int64_t products(const map::Loops& l, std::size_t d, std::int64_t side) {
   return total;
 }
 
+/// Channels of a unit, in blocks of so many.
+std::int64_t vector_of(const Config& config, const map::Loops& loops, std::int64_t channels) {
+  if (loops.kernel_size() > 1) return 1;
+  if (!config.spread) return config.group;
+  const std::int64_t filling = ceil_div(channels, config.rows);
+  return loops.pixels() == 1 ? filling : std::min(config.group, filling);
+}
+
+/// One as soon as more than half of the rows have a unit.
+std::int64_t tiles_of_pass(const Config& config, const map::Loops& loops, std::int64_t channels) {
+  if (!config.spare) return 1;
+  const std::int64_t units = ceil_div(channels, vector_of(config, loops, channels));
+  return std::max<std::int64_t>(1, config.rows / units);
+}
+
+/// Inputs under `outputs` outputs of a dimension, at most.
+std::int64_t extent(const map::Loops& l, std::size_t d, std::int64_t outputs) {
+  return std::min(l.in[d], (outputs - 1) * l.stride[d] + (l.kernel[d] - 1) * l.dilation[d] + 1);
+}
+
 }  // namespace
 
 std::int64_t choose_side(const Config& config, const map::Loops& loops) {
@@ -45,18 +65,37 @@ std::int64_t choose_side(const Config& config, const map::Loops& loops) {
   return best;
 }
 
+std::array<std::int64_t, 3> choose_pixels(const Config& config, const map::Loops& loops) {
+  const std::int64_t side = choose_side(config, loops);
+  const std::int64_t most = tiles_of_pass(config, loops, loops.ins);
+  const std::int64_t down = ceil_div(loops.out[1], side), across = ceil_div(loops.out[2], side);
+  std::array<std::int64_t, 3> best = {1, side, side};
+  std::int64_t fewest = down * across, least = 0;
+  for (std::int64_t a = 1; a <= std::min(most, down); ++a) {
+    for (std::int64_t b = 1; b <= std::min(most / a, across); ++b) {
+      const std::int64_t h = std::min(loops.out[1], a * side), w = std::min(loops.out[2], b * side);
+      const std::int64_t inputs =
+          loops.ins * extent(loops, 0, 1) * extent(loops, 1, h) * extent(loops, 2, w);
+      const std::int64_t outs = std::min(config.columns, loops.outs);
+      if (outs * h * w > config.sums || inputs > config.neurons) continue;
+      const std::int64_t passes = ceil_div(down, a) * ceil_div(across, b);
+      if (passes > fewest || (passes == fewest && passes * inputs >= least)) continue;
+      best = {1, a * side, b * side};
+      fewest = passes;
+      least = passes * inputs;
+    }
+  }
+  return best;
+}
+
 Geometry::Geometry(const Config& config, const array::DecodedLayer& layer)
     : loops_(layer.loops),
       side_(layer.own_field("array", "side")),
       flat_(layer.loops.kernel_size() == 1) {
   if (side_ < 1) fail("program: a PE's tile has no outputs");
   const std::int64_t channels = std::min(layer.tiling.ins, loops_.ins);
-  if (flat_) {
-    const std::int64_t filling = ceil_div(channels, config.rows);
-    vector_ = !config.spread      ? config.group
-              : fully_connected() ? filling
-                                  : std::min(config.group, filling);
-  }
+  vector_ = vector_of(config, loops_, channels);
+  tiles_of_pass_ = sense::tiles_of_pass(config, loops_, channels);
   for (std::int64_t k = 0; k < loops_.kernel_size(); ++k) {
     const std::array<std::int64_t, 3> at = {k / loops_.kernel[2] / loops_.kernel[1],
                                             k / loops_.kernel[2] % loops_.kernel[1],

@@ -25,6 +25,9 @@ inline std::int64_t pixels(const Area& a) { return a[0].size() * a[1].size() * a
 /// the PE's partial sums and makes the fewest products of dense operands; then the fewest tiles,
 /// then the smallest.
 std::int64_t choose_side(const Config& config, const map::Loops& loops);
+/// Outputs {T, H, W} that a block is made of: a PE's tile, or those that share a pass, as many as
+/// both buffers' halves hold, in the rectangle that makes the fewest passes; then the least halo.
+std::array<std::int64_t, 3> choose_pixels(const Config& config, const map::Loops& loops);
 
 /// How a convolution tile is cut for the array.
 ///
@@ -42,6 +45,10 @@ class Geometry {
   /// One weight per kernel and a single pixel: units are blocks of inputs.
   bool fully_connected() const { return flat_ && loops_.pixels() == 1; }
   std::int64_t units(std::int64_t channels) const { return (channels - 1) / vector_ + 1; }
+
+  /// PE tiles that a pass works on: more than one, each in its own group of rows, where a layer's
+  /// units fill at most half of the rows.
+  std::int64_t tiles_of_pass() const { return tiles_of_pass_; }
 
   /// Outputs of a tile, PE tile by PE tile.
   std::vector<Area> subtiles(const map::TileBox& box) const;
@@ -61,7 +68,7 @@ class Geometry {
 
  private:
   map::Loops loops_;
-  std::int64_t side_, vector_ = 1;
+  std::int64_t side_, vector_ = 1, tiles_of_pass_ = 1;
   bool flat_;  ///< Kernels have a single weight.
   std::vector<std::array<std::int64_t, 3>> offsets_;
   std::vector<std::int64_t> tap_phases_;

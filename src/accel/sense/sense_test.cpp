@@ -158,6 +158,86 @@ TEST(Sense, CyclesAreThoseOfTheBarrierModel) {
   }
 }
 
+// Three channels leave 29 of 32 rows over, in which nine more PE tiles find place.
+TEST(Sense, SpareRowsTakeOtherTilesOfTheMap) {
+  Random random(13);
+  const TestLayer layer(plane(64, 3, 58, 3), random);  // 56 x 56 outputs: 16 tiles of 14 x 14.
+  const Settings large = {{"ofm_kb", "1024"}};         // Sums of the whole map.
+  const auto with = [&](Settings settings) {
+    settings.insert(large.begin(), large.end());
+    return run(layer, settings);
+  };
+  constexpr std::int64_t kTile = 16 * 16 * 9;
+  const sim::Stats tiles = with({}), idle = with({{"spare_rows", "idle"}});
+  EXPECT_EQ(tiles.cycles, 2 * 2 * kTile + kFill);
+  EXPECT_EQ(idle.cycles, 2 * 16 * kTile + kFill);
+  EXPECT_EQ(with({{"rows", "7"}}).cycles, 2 * 8 * kTile + 37);  // Two tiles a pass.
+  EXPECT_EQ(with({{"rows", "5"}}).cycles, 2 * 16 * kTile + 35);
+  // The same products; weights are read once a pass.
+  EXPECT_EQ(tiles.pairs_issued, idle.pairs_issued);
+  for (const Act act : {Act::multiply, Act::neuron_read, Act::add}) {
+    EXPECT_EQ(action(tiles, act), action(idle, act));
+  }
+  EXPECT_EQ(action(idle, Act::synapse_read), 16 * 64 * 3 * 9);
+  EXPECT_EQ(action(tiles, Act::synapse_read), 2 * 64 * 3 * 9);
+  // Half of 256 KiB holds the sums of five tiles for 32 outputs: blocks are of two by two.
+  EXPECT_EQ(run(layer).cycles, 2 * 4 * kTile + kFill);
+}
+
+TEST(Sense, BlocksHoldTheTilesOfAPass) {
+  const auto pixels = [](std::int64_t ins, std::int64_t outputs, const Settings& settings = {}) {
+    LayerSpec s = plane(64, ins, outputs + 2, 3);
+    s.shape_only = true;
+    Random random(1);
+    const TestLayer layer(s, random);
+    return choose_pixels(Config(make_spec(settings)), layer.data().loops());
+  };
+  using Pixels = std::array<std::int64_t, 3>;
+  EXPECT_EQ(pixels(3, 56), (Pixels{1, 28, 28}));
+  EXPECT_EQ(pixels(3, 56, {{"ofm_kb", "128"}}), (Pixels{1, 14, 28}));
+  EXPECT_EQ(pixels(3, 56, {{"ofm_kb", "1024"}}), (Pixels{1, 28, 56}));
+  EXPECT_EQ(pixels(3, 56, {{"ifm_kb", "2"}}), (Pixels{1, 14, 14}));
+  EXPECT_EQ(pixels(17, 56), (Pixels{1, 14, 14}));
+  EXPECT_EQ(pixels(3, 56, {{"spare_rows", "idle"}}), (Pixels{1, 14, 14}));
+}
+
+TEST(Sense, APassWithSpareRowsWaitsForAllItsTiles) {
+  Random random(14);
+  for (int i = 0; i < 10; ++i) {
+    LayerSpec s = plane(32, 3, 30, 3);  // 28 x 28 outputs: 4 tiles, all in one pass.
+    s.weight_density = random.uniform();
+    s.neuron_density = random.uniform();
+    const TestLayer layer(s, random);
+    const Counts counts = counts_of(layer.data());
+    std::int64_t slowest = 1, alone = 0;
+    for (std::int64_t tile = 0; tile < 4; ++tile) {
+      std::int64_t busiest = 1;
+      for (std::size_t n = 0; n < 3; ++n) {
+        std::int64_t inputs = 0, weights = 0;
+        for (std::int64_t at = 0; at < 16 * 16; ++at) {
+          const std::int64_t y = tile / 2 * 14 + at / 16, x = tile % 2 * 14 + at % 16;
+          inputs += layer.data().input()[static_cast<std::size_t>((y * 30 + x) * 3) + n] != 0;
+        }
+        for (std::size_t m = 0; m < 32; ++m) weights = std::max(weights, counts.kernels[m][n]);
+        busiest = std::max(busiest, inputs * weights);
+      }
+      slowest = std::max(slowest, busiest);
+      alone += busiest;
+    }
+    EXPECT_EQ(run(layer).cycles, slowest + kFill);
+    EXPECT_EQ(run(layer, {{"spare_rows", "idle"}}).cycles, alone + kFill);
+  }
+}
+
+// More than half of the rows have a channel: none is spare.
+TEST(Sense, RowsThatFitNoOtherTileIdle) {
+  Random random(15);
+  for (const std::int64_t ins : {17, 32, 40}) {
+    const TestLayer layer(plane(32, ins, 30, 3), random);
+    EXPECT_TRUE(run(layer) == run(layer, {{"spare_rows", "idle"}})) << ins;
+  }
+}
+
 // With equal kernels a pass lasts as long as its densest channel, so that sorting cannot hurt.
 TEST(Sense, RearrangingAtRunTimeIsNeverSlower) {
   Random random(5);
