@@ -112,6 +112,7 @@ void run_balanced(Case& one, const Workload& workload, const Watch& watch) {
     rearranged.add_sense(r, "dataflow=ifm_first", to.ifm_first);
     rearranged.add_sense(r, "dataflow=weight_first", to.weight_first);
     rearranged.add_sense(r, "preset=v1", to.first);
+    rearranged.add_sense(r, "spare_rows=idle", to.idle);
     grouped.add_sense(r, "", to.grouped);
   }
   if (workload.synthetic) add_buffers(one, rearranged);

@@ -70,6 +70,7 @@ TEST(Sense, ACaseHasEveryMachineAndNoneMovesLessThanAdaptive) {
     const double adaptive = reading.sense().conv.dram_bits;
     EXPECT_LE(adaptive, reading.ifm_first->conv.dram_bits);
     EXPECT_LE(adaptive, reading.weight_first->conv.dram_bits);
+    EXPECT_LT(reading.sense().conv.compute_seconds, reading.idle->conv.compute_seconds);
     EXPECT_LT(reading.sense().conv.compute_seconds, reading.ablation[kNone]->conv.compute_seconds);
   }
   EXPECT_EQ(one.run.size(), 5U);

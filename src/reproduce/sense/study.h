@@ -77,6 +77,7 @@ struct Reading {
   Found grouped;                  ///< Balanced, channels grouped offline for the array's passes.
   Found ifm_first, weight_first;  ///< Fixed dataflows.
   Found first;                    ///< `preset=v1`.
+  Found idle;                     ///< `spare_rows=idle`: rows without a channel have no work.
   Found vectors;                  ///< Kernels of one weight balanced in what a PE holds of them.
   const Costs& sense() const { return *ablation[kBoth]; }
 };
@@ -149,9 +150,6 @@ Plot ablation_plot(const std::vector<Case>& cases, const std::vector<OneLayer>& 
 std::string name_of(const Case& one);
 /// Images a second, and dense-equivalent operations over the peak.
 double images(const Cost& cost);
-/// The same of all weighted layers, if rows without a channel in the first layer (all but 3 of 32)
-/// worked on other tiles of the map, without waiting for each other [derived, at best].
-double images_with_full_rows(const Costs& costs);
 double x_peak(const Cost& cost);
 
 }  // namespace syncopate::reproduce::sense
