@@ -37,5 +37,8 @@ for what in "$@"; do
         --json "$work/layers.json" --report "$work/layers.html" ;;
   esac
 done
+# Under these names `syncopate reproduce sense --networks` takes them for a pair.
+[ -f "$work/half.onnx" ] && ln -sf half.onnx "$work/resnet20.balanced.onnx"
+[ -f "$work/magnitude.onnx" ] && ln -sf magnitude.onnx "$work/resnet20.magnitude.onnx"
 describe_machine > "$work/machine.txt"
 python3 experiments/balanced/table.py "${SYNCOPATE_BINARY:-build/release/src/cli/syncopate}" "$work" "$dense"

@@ -2,12 +2,14 @@
 # Sense's rates, rivals, DRAM traffic and ablation beside the published figures. Writes results.txt,
 # results.json and report.html (not committed) here.
 # About five minutes of processor time; without SYNCOPATE_DATA the real networks are left out. Networks
-# trained under masks are taken from experiments/balanced/ (NAME.magnitude.sync, NAME.balanced.sync).
+# trained under masks (NAME.magnitude.onnx, NAME.balanced.onnx, or .sync) are taken from NETWORKS, by default
+# the work folder of experiments/balanced/run.sh.
 . "$(dirname "$0")/../common.sh"
 build_release
 here=experiments/sense
+networks=${NETWORKS:-out/balanced}
 trained=()
-[ -d experiments/balanced ] && trained=(--networks experiments/balanced)
+[ -d "$networks" ] && trained=(--networks "$networks")
 {
   describe_machine
   syncopate reproduce sense "${trained[@]}" --json "$here/results.json" --report "$here/report.html"
