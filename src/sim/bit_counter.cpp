@@ -16,9 +16,9 @@ namespace {
 
 /// Adds rows to bit-sliced counts: pairs of rows meet in a full adder, whose carries ripple up.
 /// `planes` are enough for all counts.
-SYNCOPATE_MULTIVERSION void add_rows(std::uint64_t* data, std::int64_t planes, std::int64_t words,
-                                     const std::uint64_t* rows, std::int64_t count,
-                                     std::int64_t pitch) {
+SYNCOPATE_MULTIVERSION void add_rows_narrow(std::uint64_t* data, std::int64_t planes,
+                                            std::int64_t words, const std::uint64_t* rows,
+                                            std::int64_t count, std::int64_t pitch) {
   for (std::int64_t w = 0; w < words; ++w) {
     std::uint64_t ones = data[w];
     for (std::int64_t r = 0; r < count; r += 2) {
@@ -55,6 +55,72 @@ SYNCOPATE_MULTIVERSION std::int64_t dot_planes(const std::uint64_t* a, std::int6
 
 #if defined(__x86_64__)
 SYNCOPATE_TARGET_BEGIN("avx512f,avx512bw,avx512vpopcntdq")
+
+/// Adds a and b to the plane `sum`; returns the carries.
+[[gnu::always_inline]] inline __m512i full_add(__m512i& sum, __m512i a, __m512i b) {
+  constexpr int kMajority = 0xe8, kParity = 0x96;
+  const __m512i carry = _mm512_ternarylogic_epi64(sum, a, b, kMajority);
+  sum = _mm512_ternarylogic_epi64(sum, a, b, kParity);
+  return carry;
+}
+
+/// Eight words of every plane; the lower planes stay in registers.
+struct Slice {
+  std::uint64_t* data;
+  std::int64_t planes, words;
+  __mmask8 mask;  ///< Words that exist.
+  static constexpr std::int64_t kHeld = 3;
+
+  /// Adds carries into plane kHeld.
+  [[gnu::always_inline]] inline void ripple(__m512i carry) const {
+    for (std::int64_t j = kHeld; j < planes && _mm512_test_epi64_mask(carry, carry) != 0; ++j) {
+      const __m512i plane = _mm512_maskz_loadu_epi64(mask, data + j * words);
+      _mm512_mask_storeu_epi64(data + j * words, mask, _mm512_xor_si512(plane, carry));
+      carry = _mm512_and_si512(plane, carry);
+    }
+  }
+
+  /// Eight rows at a time go through a tree of full adders, so that upper planes see one carry.
+  [[gnu::always_inline]] inline void add(const std::uint64_t* rows, std::int64_t count,
+                                         std::int64_t pitch) const {
+    __m512i held[kHeld];
+    for (std::int64_t j = 0; j < kHeld; ++j) {
+      held[j] = j < planes ? _mm512_maskz_loadu_epi64(mask, data + j * words) : __m512i{};
+    }
+    const auto row = [&](std::int64_t r) {
+      return _mm512_maskz_loadu_epi64(mask, rows + r * pitch);
+    };
+    std::int64_t r = 0;
+    for (; r + 8 <= count; r += 8) {
+      __m512i fours[2];
+      for (std::int64_t half = 0; half < 2; ++half) {
+        const std::int64_t at = r + 4 * half;
+        const __m512i a = full_add(held[0], row(at), row(at + 1));
+        const __m512i b = full_add(held[0], row(at + 2), row(at + 3));
+        fours[half] = full_add(held[1], a, b);
+      }
+      ripple(full_add(held[2], fours[0], fours[1]));
+    }
+    for (; r < count; ++r) {
+      __m512i carry = row(r);
+      for (__m512i& plane : held) carry = full_add(plane, carry, __m512i{});
+      ripple(carry);
+    }
+    for (std::int64_t j = 0; j < std::min(kHeld, planes); ++j) {
+      _mm512_mask_storeu_epi64(data + j * words, mask, held[j]);
+    }
+  }
+};
+
+/// add_rows, eight words at a time.
+void add_rows_wide(std::uint64_t* data, std::int64_t planes, std::int64_t words,
+                   const std::uint64_t* rows, std::int64_t count, std::int64_t pitch) {
+  for (std::int64_t w = 0; w < words; w += 8) {
+    const std::int64_t left = words - w;
+    const auto mask = static_cast<__mmask8>(left >= 8 ? 0xffU : (1U << left) - 1);
+    Slice{data + w, planes, words, mask}.add(rows + w, count, pitch);
+  }
+}
 
 /// dot_planes where the CPU counts the bits of whole registers.
 std::int64_t dot_planes_wide(const std::uint64_t* a, std::int64_t planes_a, const std::uint64_t* b,
@@ -103,6 +169,10 @@ void BitCounter::add(const std::uint64_t* rows, std::int64_t count, std::int64_t
   data_.resize(static_cast<std::size_t>(planes_ * words_), 0);
   if (planes_ == 0) return;
   constexpr std::int64_t kRows = 64;  // Whose lines stay in cache from one word to the next.
+  auto* add_rows = add_rows_narrow;
+#if defined(__x86_64__)
+  if (counts_wide()) add_rows = add_rows_wide;
+#endif
   for (std::int64_t r = 0; r < count; r += kRows) {
     add_rows(data_.data(), planes_, words_, rows + r * pitch, std::min(kRows, count - r), pitch);
   }
