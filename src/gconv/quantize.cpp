@@ -55,13 +55,13 @@ std::int64_t channel_blocks(const GConv& gconv, const TensorInfo& info) {
 
 class Quantizer {
  public:
-  Quantizer(const Chain& chain, const Ranges& ranges, const QuantizeOptions& options)
-      : source_(chain),
+  Quantizer(Chain chain, const Ranges& ranges, const QuantizeOptions& options)
+      : source_(std::move(chain)),
         ranges_(ranges),
         options_(options),
-        uses_(chain),
-        narrow_(choose_scales(chain, uses_, ranges, options)),
-        result_(chain) {}
+        uses_(source_),
+        narrow_(choose_scales(source_, uses_, ranges, options)),
+        result_(source_) {}
 
   Chain run() {
     result_.quantized = true;
@@ -103,6 +103,7 @@ class Quantizer {
     }
     for (const auto& [name, channels] : blocks) {
       TensorInfo& info = result_.tensor(name);
+      source_.tensor(name).constant.reset();  // The values go when `info` gets new ones.
       Weights weights = quantize_weights(name, info, bits[name], channels);
       info.dtype = weights.values.dtype();
       info.constant = std::move(weights.values);
@@ -308,7 +309,7 @@ class Quantizer {
   static constexpr int kFactorBits = 24;
   static constexpr std::int64_t kLargeTable = 65536, kSmallTable = 4096;
 
-  const Chain& source_;
+  Chain source_;  ///< Without the constants that have been quantized.
   const Ranges& ranges_;
   QuantizeOptions options_;
   Uses uses_;
@@ -327,13 +328,13 @@ std::int64_t largest_weight(int bits) { return bits == 8 ? 127 : 32639; }
 
 std::int64_t largest_activation(int bits) { return bits == 8 ? 127 : 32767; }
 
-Chain quantize(const Chain& chain, const Ranges& ranges, const QuantizeOptions& options) {
+Chain quantize(Chain chain, const Ranges& ranges, const QuantizeOptions& options) {
   for (const int bits : {options.weight_bits, options.activation_bits}) {
     if (bits != 8 && bits != 16) {
       fail("{} bits; supported are 8 and 16", bits);
     }
   }
-  Chain result = quantizing::Quantizer(chain, ranges, options).run();
+  Chain result = quantizing::Quantizer(std::move(chain), ranges, options).run();
   apply_thresholds(result, options.weight_threshold, options.activation_threshold);
   return result;
 }
