@@ -36,7 +36,9 @@ SYNCOPATE_TARGET_BEGIN("avx512f,avx512dq")
 
 /// Returns the sums of magnitudes, per output.
 __m512 pack_lanes(const Lanes& lanes) {
-  constexpr std::int64_t kAhead = 128;  // Rows are too far apart for the hardware to foresee.
+  // Rows are too far apart for the hardware to foresee; a row's end is followed by the start of the
+  // same row of the next lanes.
+  constexpr std::int64_t kAhead = 64;
   const auto present = static_cast<__mmask16>((1U << lanes.present) - 1);
   const __m512 scale =
       lanes.scale ? _mm512_maskz_loadu_ps(present, lanes.scale) : _mm512_set1_ps(1);
@@ -44,12 +46,14 @@ __m512 pack_lanes(const Lanes& lanes) {
   for (std::int64_t begin = 0; begin < lanes.count; begin += kLanes) {
     const std::int64_t columns = std::min(kLanes, lanes.count - begin);
     const auto mask = static_cast<__mmask16>((1U << columns) - 1);
+    const std::int64_t ahead =
+        begin + kAhead < lanes.count ? kAhead : kAhead + (kLanes - 1) * lanes.count;
     __m512i rows[kLanes];
 #pragma GCC unroll 16
     for (std::int64_t r = 0; r < kLanes; ++r) {
       const bool there = r < lanes.present;
       const float* from = lanes.weights + (there ? r * lanes.count + begin : 0);
-      _mm_prefetch(from + kAhead, _MM_HINT_T0);
+      _mm_prefetch(from + ahead, _MM_HINT_T0);
       rows[r] = _mm512_maskz_loadu_epi32(there ? mask : __mmask16{0}, from);
     }
     transpose_16x16(rows);

@@ -64,61 +64,58 @@ SYNCOPATE_TARGET_BEGIN("avx512f,avx512bw,avx512vpopcntdq")
   return carry;
 }
 
-/// Eight words of every plane; the lower planes stay in registers.
-struct Slice {
-  std::uint64_t* data;
-  std::int64_t planes, words;
-  __mmask8 mask;  ///< Words that exist.
-  static constexpr std::int64_t kHeld = 3;
+/// The most planes that are added to in registers and on the stack.
+constexpr std::int64_t kWidePlanes = 24;
 
-  /// Adds carries into plane kHeld.
-  [[gnu::always_inline]] inline void ripple(__m512i carry) const {
-    for (std::int64_t j = kHeld; j < planes && _mm512_test_epi64_mask(carry, carry) != 0; ++j) {
-      const __m512i plane = _mm512_maskz_loadu_epi64(mask, data + j * words);
-      _mm512_mask_storeu_epi64(data + j * words, mask, _mm512_xor_si512(plane, carry));
+/// Eight words of every plane. Copied, because masked stores hold up loads that follow them.
+struct Slice {
+  __m512i planes[kWidePlanes];
+
+  /// Adds carries into plane `j` and above, where they end.
+  [[gnu::always_inline]] inline void ripple(__m512i carry, std::int64_t j) {
+    for (; _mm512_test_epi64_mask(carry, carry) != 0; ++j) {
+      const __m512i plane = planes[j];
+      planes[j] = _mm512_xor_si512(plane, carry);
       carry = _mm512_and_si512(plane, carry);
     }
   }
 
   /// Eight rows at a time go through a tree of full adders, so that upper planes see one carry.
-  [[gnu::always_inline]] inline void add(const std::uint64_t* rows, std::int64_t count,
-                                         std::int64_t pitch) const {
-    __m512i held[kHeld];
-    for (std::int64_t j = 0; j < kHeld; ++j) {
-      held[j] = j < planes ? _mm512_maskz_loadu_epi64(mask, data + j * words) : __m512i{};
-    }
-    const auto row = [&](std::int64_t r) {
-      return _mm512_maskz_loadu_epi64(mask, rows + r * pitch);
-    };
+  template <class Row>
+  [[gnu::always_inline]] inline void add(std::int64_t count, const Row& row) {
+    __m512i ones = planes[0], twos = planes[1], fours = planes[2];
     std::int64_t r = 0;
     for (; r + 8 <= count; r += 8) {
-      __m512i fours[2];
-      for (std::int64_t half = 0; half < 2; ++half) {
-        const std::int64_t at = r + 4 * half;
-        const __m512i a = full_add(held[0], row(at), row(at + 1));
-        const __m512i b = full_add(held[0], row(at + 2), row(at + 3));
-        fours[half] = full_add(held[1], a, b);
-      }
-      ripple(full_add(held[2], fours[0], fours[1]));
+      const __m512i a = full_add(ones, row(r), row(r + 1));
+      const __m512i b = full_add(ones, row(r + 2), row(r + 3));
+      const __m512i c = full_add(ones, row(r + 4), row(r + 5));
+      const __m512i d = full_add(ones, row(r + 6), row(r + 7));
+      const __m512i low = full_add(twos, a, b), high = full_add(twos, c, d);
+      ripple(full_add(fours, low, high), 3);
     }
-    for (; r < count; ++r) {
-      __m512i carry = row(r);
-      for (__m512i& plane : held) carry = full_add(plane, carry, __m512i{});
-      ripple(carry);
-    }
-    for (std::int64_t j = 0; j < std::min(kHeld, planes); ++j) {
-      _mm512_mask_storeu_epi64(data + j * words, mask, held[j]);
-    }
+    planes[0] = ones;
+    planes[1] = twos;
+    planes[2] = fours;
+    for (; r < count; ++r) ripple(row(r), 0);
   }
 };
 
-/// add_rows, eight words at a time.
+/// add_rows, eight words at a time, of at most kWidePlanes planes.
 void add_rows_wide(std::uint64_t* data, std::int64_t planes, std::int64_t words,
                    const std::uint64_t* rows, std::int64_t count, std::int64_t pitch) {
+  Slice slice;
   for (std::int64_t w = 0; w < words; w += 8) {
     const std::int64_t left = words - w;
     const auto mask = static_cast<__mmask8>(left >= 8 ? 0xffU : (1U << left) - 1);
-    Slice{data + w, planes, words, mask}.add(rows + w, count, pitch);
+    for (std::int64_t j = 0; j < std::max<std::int64_t>(planes, 3); ++j) {
+      slice.planes[j] = j < planes ? _mm512_maskz_loadu_epi64(mask, data + j * words + w)
+                                   : _mm512_setzero_si512();
+    }
+    slice.add(count,
+              [&](std::int64_t r) { return _mm512_maskz_loadu_epi64(mask, rows + r * pitch + w); });
+    for (std::int64_t j = 0; j < planes; ++j) {
+      _mm512_mask_storeu_epi64(data + j * words + w, mask, slice.planes[j]);
+    }
   }
 }
 
@@ -171,7 +168,7 @@ void BitCounter::add(const std::uint64_t* rows, std::int64_t count, std::int64_t
   constexpr std::int64_t kRows = 64;  // Whose lines stay in cache from one word to the next.
   auto* add_rows = add_rows_narrow;
 #if defined(__x86_64__)
-  if (counts_wide()) add_rows = add_rows_wide;
+  if (counts_wide() && planes_ <= kWidePlanes) add_rows = add_rows_wide;
 #endif
   for (std::int64_t r = 0; r < count; r += kRows) {
     add_rows(data_.data(), planes_, words_, rows + r * pitch, std::min(kRows, count - r), pitch);
