@@ -120,7 +120,8 @@ class ConvStep : public FixedStep {
 
   void run(const StepOperands& operands) const override {
     std::int16_t* plane = operands.scratch.reserve(plane_.reserve());
-    plane_.fill(operands.input, plane);
+    // Tiles take four elements at a time, which must not reach beyond the input.
+    const DigitPlane::Filled planes = plane_.fill(operands.input, order_.run % 4 == 0, plane);
     std::optional<Packed> fresh;
     if (!packed_) fresh = pack(operands.scratch.reserve_weights(packed_elements_));
     const Packed& packed = packed_ ? *packed_ : *fresh;
@@ -137,7 +138,7 @@ class ConvStep : public FixedStep {
         const auto block = static_cast<std::size_t>(task / chunks);
         const std::int64_t first = task % chunks * chunk;
         for (std::int64_t t = first; t < std::min(first + chunk, tiles); ++t) {
-          run_tile(blocks_[block], packed.blocks[block], packed.weights, t * kernel_.pixels, plane,
+          run_tile(blocks_[block], packed.blocks[block], packed.weights, t * kernel_.pixels, planes,
                    dtype, out);
         }
       }
@@ -200,7 +201,8 @@ class ConvStep : public FixedStep {
   }
 
   void run_tile(const Block& block, const WeightBlock& weights, const std::int16_t* packed,
-                std::int64_t first, const std::int16_t* plane, DType dtype, std::byte* out) const {
+                std::int64_t first, const DigitPlane::Filled& planes, DType dtype,
+                std::byte* out) const {
     alignas(64) std::int64_t sums[kMostPixels * kMostLanes];
     std::int64_t pixels[kMostPixels];
     const auto last = static_cast<std::int64_t>(pixels_.size()) - 1;
@@ -210,8 +212,8 @@ class ConvStep : public FixedStep {
     const Split split = plane_.split();
     TileArgs args;
     args.pixels = pixels;
-    args.first = plane;
-    args.second = plane + plane_.elements();
+    args.first = planes.first;
+    args.second = planes.second;
     args.weights = packed + weights.address;
     args.starts = weights.starts.data();
     args.segments = weights.segments;

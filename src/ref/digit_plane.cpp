@@ -14,6 +14,8 @@ namespace {
 
 /// Rows longer than this are not merged further: they are what threads share out.
 constexpr std::int64_t kRowElements = 4096;
+/// Elements worth a task.
+constexpr std::int64_t kTaskElements = 8 * kRowElements;
 
 SYNCOPATE_MULTIVERSION
 void split_i16(const std::int16_t* __restrict in, std::int64_t count, std::int16_t* __restrict high,
@@ -157,27 +159,46 @@ void DigitPlane::fill_row(const T* input, std::int64_t row, std::int16_t* plane)
   }
 }
 
-void DigitPlane::fill(const Tensor& input, std::int16_t* plane) const {
+template <class T>
+void DigitPlane::fill_rows(const T* input, std::int16_t* plane) const {
   std::int64_t rows = 1;
   for (std::size_t a = 0; a + 1 < axes_.size(); ++a) rows *= axes_[a].extent;
   const std::int64_t row_elements = axes_.back().extent * contiguous_;
-  const std::int64_t grain = std::max<std::int64_t>(1, 8 * kRowElements / row_elements);
-  const auto fill_rows = [&](const auto* elements) {
-    tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, rows, grain), [&](const auto& range) {
-      for (std::int64_t row = range.begin(); row < range.end(); ++row) {
-        fill_row(elements, row, plane);
-      }
-    });
-  };
-  if (input.dtype() == DType::i8) {
-    fill_rows(input.data<std::int8_t>().data());
-  } else {
-    fill_rows(input.data<std::int16_t>().data());
-  }
+  const std::int64_t grain = std::max<std::int64_t>(1, kTaskElements / row_elements);
+  tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, rows, grain), [&](const auto& range) {
+    for (std::int64_t row = range.begin(); row < range.end(); ++row) fill_row(input, row, plane);
+  });
+}
+
+/// Whether no element of the plane is padding and neighbors in it are neighbors in the input.
+bool DigitPlane::lies_like_input() const {
+  return std::ranges::all_of(
+      axes_, [](const Axis& axis) { return axis.whole() && axis.input == axis.plane; });
+}
+
+DigitPlane::Filled DigitPlane::fill(const Tensor& input, bool in_place, std::int16_t* plane) const {
   // What the last pixel may read past the end meets zero weights, but is defined.
   auto* end = reinterpret_cast<std::byte*>(plane + elements_);
   if (split_ != Split::none) end += split_ == Split::digits ? 2 * elements_ : elements_;
   std::fill_n(end, 64, std::byte{0});
+  std::int16_t* second = plane + elements_;
+  if (input.dtype() == DType::i8) {
+    fill_rows(input.data<std::int8_t>().data(), plane);
+    return {plane, second};
+  }
+  const std::int16_t* from = input.data<std::int16_t>().data();
+  if (!in_place || split_ == Split::digits || !lies_like_input()) {
+    fill_rows(from, plane);
+    return {plane, second};
+  }
+  from += input_base_;
+  if (split_ == Split::none) return {from, nullptr};
+  auto* upper = reinterpret_cast<std::uint8_t*>(second);
+  tbb::parallel_for(
+      tbb::blocked_range<std::int64_t>(0, elements_, kTaskElements), [&](const auto& range) {
+        upper_bytes(from + range.begin(), range.end() - range.begin(), upper + range.begin());
+      });
+  return {from, second};
 }
 
 }  // namespace syncopate::ref

@@ -23,8 +23,14 @@ class DigitPlane {
   /// the first tap of position 0.
   gconv::GConv on_plane(gconv::GConv gconv) const;
 
-  /// Gathers `input` into `plane`, in parallel.
-  void fill(const Tensor& input, std::int16_t* plane) const;
+  /// Where the planes are once filled.
+  struct Filled {
+    const std::int16_t* first = nullptr;
+    const void* second = nullptr;
+  };
+  /// Gathers `input` into `plane`, in parallel. Whole values that lie in the input as they would in
+  /// the plane are not copied when `in_place` says that nothing is read past their end.
+  Filled fill(const Tensor& input, bool in_place, std::int16_t* plane) const;
 
  private:
   /// An axis of the plane; indices outside [valid_begin, valid_end) are padding.
@@ -35,8 +41,11 @@ class DigitPlane {
   };
 
   void merge_inner_axes();
+  bool lies_like_input() const;
   template <class T>
   void fill_row(const T* input, std::int64_t row, std::int16_t* plane) const;
+  template <class T>
+  void fill_rows(const T* input, std::int16_t* plane) const;
 
   Split split_;
   std::int64_t elements_ = 1;

@@ -51,18 +51,36 @@ void put_block(const std::int16_t* rows, std::int64_t pitch, const PairSteps& st
   }
 }
 
+/// One element of each of kElements kernels: what `places` and `masks` pick from `kernel` vectors.
+[[gnu::always_inline]] inline __m512i pick(const __m512i* in, std::int64_t kernel,
+                                           const std::int16_t* places, const std::uint32_t* masks) {
+  __m512i out = _mm512_setzero_si512();
+  const __m512i place = _mm512_loadu_si512(places);
+#pragma GCC unroll 9
+  for (std::int64_t s = 0; s < kernel; ++s) {
+    out = _mm512_mask_permutexvar_epi16(out, masks[s], place, in[s]);
+  }
+  return out;
+}
+
 /// kElements times `kernel` elements, to rows `pitch` apart.
 void deinterleave_block(const std::int16_t* from, std::int64_t kernel, const std::int16_t* places,
                         const std::uint32_t* masks, std::int16_t* to, std::int64_t pitch) {
+  if (kernel == 9) {  // The usual one: its vectors stay in registers.
+    __m512i in[9];
+#pragma GCC unroll 9
+    for (std::int64_t s = 0; s < 9; ++s) in[s] = _mm512_loadu_si512(from + s * kElements);
+#pragma GCC unroll 9
+    for (std::int64_t k = 0; k < 9; ++k) {
+      _mm512_storeu_si512(to + k * pitch, pick(in, 9, places + k * kElements, masks + k * 9));
+    }
+    return;
+  }
   __m512i in[kLargestKernel];
   for (std::int64_t s = 0; s < kernel; ++s) in[s] = _mm512_loadu_si512(from + s * kElements);
   for (std::int64_t k = 0; k < kernel; ++k) {
-    __m512i out = _mm512_setzero_si512();
-    const __m512i place = _mm512_loadu_si512(places + k * kElements);
-    for (std::int64_t s = 0; s < kernel; ++s) {
-      out = _mm512_mask_permutexvar_epi16(out, masks[k * kernel + s], place, in[s]);
-    }
-    _mm512_storeu_si512(to + k * pitch, out);
+    _mm512_storeu_si512(to + k * pitch,
+                        pick(in, kernel, places + k * kElements, masks + k * kernel));
   }
 }
 
