@@ -5,6 +5,7 @@
 #include <map>
 
 #include "ref/float_net.h"
+#include "ref/float_range.h"
 #include "ref/interpret.h"
 #include "ref/range_rules.h"
 #include "ref/storage.h"
@@ -85,7 +86,8 @@ class Calibrator {
       if (inputs[i].dtype() != DType::f32) {
         fail("input '{}' holds {}; the network expects f32", name, name_of(inputs[i].dtype()));
       }
-      note(name, magnitude(to_doubles(inputs[i])));
+      note(name, static_cast<double>(
+                     largest_magnitude(inputs[i].data<float>().data(), inputs[i].size())));
     }
     std::vector<Tensor> outputs;
     if (operands_.empty()) {

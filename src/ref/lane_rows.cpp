@@ -51,36 +51,38 @@ void put_block(const std::int16_t* rows, std::int64_t pitch, const PairSteps& st
   }
 }
 
-/// One element of each of kElements kernels: what `places` and `masks` pick from `kernel` vectors.
-[[gnu::always_inline]] inline __m512i pick(const __m512i* in, std::int64_t kernel,
-                                           const std::int16_t* places, const std::uint32_t* masks) {
-  __m512i out = _mm512_setzero_si512();
-  const __m512i place = _mm512_loadu_si512(places);
-#pragma GCC unroll 9
-  for (std::int64_t s = 0; s < kernel; ++s) {
-    out = _mm512_mask_permutexvar_epi16(out, masks[s], place, in[s]);
-  }
-  return out;
-}
-
 /// kElements times `kernel` elements, to rows `pitch` apart.
 void deinterleave_block(const std::int16_t* from, std::int64_t kernel, const std::int16_t* places,
                         const std::uint32_t* masks, std::int16_t* to, std::int64_t pitch) {
-  if (kernel == 9) {  // The usual one: its vectors stay in registers.
-    __m512i in[9];
-#pragma GCC unroll 9
-    for (std::int64_t s = 0; s < 9; ++s) in[s] = _mm512_loadu_si512(from + s * kElements);
-#pragma GCC unroll 9
-    for (std::int64_t k = 0; k < 9; ++k) {
-      _mm512_storeu_si512(to + k * pitch, pick(in, 9, places + k * kElements, masks + k * 9));
-    }
-    return;
-  }
   __m512i in[kLargestKernel];
   for (std::int64_t s = 0; s < kernel; ++s) in[s] = _mm512_loadu_si512(from + s * kElements);
   for (std::int64_t k = 0; k < kernel; ++k) {
-    _mm512_storeu_si512(to + k * pitch,
-                        pick(in, kernel, places + k * kElements, masks + k * kernel));
+    __m512i out = _mm512_setzero_si512();
+    const __m512i place = _mm512_loadu_si512(places + k * kElements);
+    for (std::int64_t s = 0; s < kernel; ++s) {
+      out = _mm512_mask_permutexvar_epi16(out, masks[k * kernel + s], place, in[s]);
+    }
+    _mm512_storeu_si512(to + k * pitch, out);
+  }
+}
+
+/// The usual kernel: its vectors stay in registers, and are picked from two at a time.
+void deinterleave_3x3(const std::int16_t* from, const std::int16_t* places,
+                      const std::uint32_t* masks, std::int16_t* to, std::int64_t pitch) {
+  __m512i in[9];
+#pragma GCC unroll 9
+  for (std::int64_t s = 0; s < 9; ++s) in[s] = _mm512_loadu_si512(from + s * kElements);
+#pragma GCC unroll 9
+  for (std::int64_t k = 0; k < 9; ++k) {
+    const __m512i place = _mm512_loadu_si512(places + k * kElements);
+    __m512i out = _mm512_permutex2var_epi16(in[0], place, in[1]);
+#pragma GCC unroll 3
+    for (std::int64_t s = 2; s < 8; s += 2) {
+      const __m512i two = _mm512_permutex2var_epi16(in[s], place, in[s + 1]);
+      out = _mm512_mask_blend_epi16(masks[k * 9 + s] | masks[k * 9 + s + 1], out, two);
+    }
+    out = _mm512_mask_permutexvar_epi16(out, masks[k * 9 + 8], place, in[8]);
+    _mm512_storeu_si512(to + k * pitch, out);
   }
 }
 
@@ -95,6 +97,8 @@ bool has_blocks() {
 void put_block(const std::int16_t*, std::int64_t, const PairSteps&, std::int16_t*) {}
 void deinterleave_block(const std::int16_t*, std::int64_t, const std::int16_t*,
                         const std::uint32_t*, std::int16_t*, std::int64_t) {}
+void deinterleave_3x3(const std::int16_t*, const std::int16_t*, const std::uint32_t*, std::int16_t*,
+                      std::int64_t) {}
 bool has_blocks() { return false; }
 #endif
 
@@ -126,7 +130,7 @@ Deinterleave::Deinterleave(std::int64_t kernel) : kernel_(kernel) {
     for (std::int64_t i = 0; i < kElements; ++i) {
       const std::int64_t at = i * kernel + k;
       places_[static_cast<std::size_t>(k * kElements + i)] =
-          static_cast<std::int16_t>(at % kElements);
+          static_cast<std::int16_t>(at % (2 * kElements));  // In a pair of vectors.
       masks_[static_cast<std::size_t>(k * kernel + at / kElements)] |= std::uint32_t{1} << i;
     }
   }
@@ -136,7 +140,12 @@ void Deinterleave::operator()(const std::int16_t* from, std::int64_t count,
                               std::int16_t* to) const {
   std::int64_t i = 0;
   for (; !places_.empty() && i + kElements <= count; i += kElements) {
-    deinterleave_block(from + i * kernel_, kernel_, places_.data(), masks_.data(), to + i, count);
+    const std::int16_t* block = from + i * kernel_;
+    if (kernel_ == 9) {
+      deinterleave_3x3(block, places_.data(), masks_.data(), to + i, count);
+    } else {
+      deinterleave_block(block, kernel_, places_.data(), masks_.data(), to + i, count);
+    }
   }
   for (; i < count; ++i) {
     for (std::int64_t k = 0; k < kernel_; ++k) to[k * count + i] = from[i * kernel_ + k];

@@ -92,31 +92,30 @@ class Rows {
       }
     }
     step_ = order_.run * static_cast<std::int64_t>(order_.run_kernels.size());
-    copies_.resize(static_cast<std::size_t>(step_ * block.count));
+    copies_ = scratch(step_ * block.count);
+    data_ = copies_;
     if constexpr (std::is_same_v<T, std::int16_t>) {
       if (const std::int64_t kernel = kernel_innermost(); kernel > 0) {
         const Deinterleave deinterleave(kernel);
         for (std::int64_t lane = 0; lane < block.count; ++lane) {
           deinterleave(weights + lane * request.channel_step, step_ / kernel,
-                       copies_.data() + lane * step_);
+                       copies_ + lane * step_);
         }
-        data_ = copies_.data();
         return;
       }
     }
-    std::int16_t* to = copies_.data();
+    std::int16_t* to = copies_;
     for (std::int64_t lane = 0; lane < block.count; ++lane, weights += request.channel_step) {
       for (const std::int64_t run : order_.run_kernels) {
         for (const std::int64_t tap : order_.taps) *to++ = weights[run + tap];
       }
     }
-    data_ = copies_.data();
   }
 
   /// Element 0 of a run.
   const std::int16_t* row(std::int64_t lane, std::size_t run) const {
     const std::int64_t skip =
-        copies_.empty() ? order_.run_kernels[run] : order_.run * static_cast<std::int64_t>(run);
+        copies_ == nullptr ? order_.run_kernels[run] : order_.run * static_cast<std::int64_t>(run);
     return data_ + lane * step_ + skip;
   }
 
@@ -124,6 +123,13 @@ class Rows {
   std::int64_t pitch() const { return step_; }
 
  private:
+  /// Memory that a thread keeps from block to block: fresh memory costs more than filling it.
+  static std::int16_t* scratch(std::int64_t elements) {
+    static thread_local std::vector<std::int16_t> memory;
+    if (std::ssize(memory) < elements) memory.resize(static_cast<std::size_t>(elements));
+    return memory.data();
+  }
+
   /// The number of kernel positions when the weights of an output lie as [channel][position], as
   /// in ONNX, and are wanted as [position][channel]; 0 otherwise.
   std::int64_t kernel_innermost() const {
@@ -135,9 +141,11 @@ class Rows {
     for (std::int64_t r = 0; r < runs; ++r) {
       if (order_.run_kernels[static_cast<std::size_t>(r)] != r * (order_.run / channels)) return 0;
     }
-    for (std::int64_t i = 0; i < order_.run; ++i) {
-      const std::int64_t address = i % channels * kernel + i / channels;
-      if (order_.taps[static_cast<std::size_t>(i)] != address) return 0;
+    const std::int64_t* tap = order_.taps.data();
+    for (std::int64_t position = 0; position < order_.run / channels; ++position) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        if (*tap++ != c * kernel + position) return 0;
+      }
     }
     return kernel;
   }
@@ -145,7 +153,7 @@ class Rows {
   const ReductionOrder& order_;
   const std::int16_t* data_ = nullptr;
   std::int64_t step_ = 0;
-  std::vector<std::int16_t> copies_;
+  std::int16_t* copies_ = nullptr;
 };
 
 /// Fetches the piece after this one: rows are too far apart for the hardware to see a pattern.
