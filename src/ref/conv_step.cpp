@@ -206,8 +206,12 @@ class ConvStep : public FixedStep {
     alignas(64) std::int64_t sums[kMostPixels * kMostLanes];
     std::int64_t pixels[kMostPixels];
     const auto last = static_cast<std::int64_t>(pixels_.size()) - 1;
+    const auto width = static_cast<std::int64_t>(size_of(dtype));
     for (int p = 0; p < kernel_.pixels; ++p) {  // past the end, the last pixel once more
-      pixels[p] = block.input + pixels_[static_cast<std::size_t>(std::min(first + p, last))].input;
+      const Pixel& pixel = pixels_[static_cast<std::size_t>(std::min(first + p, last))];
+      pixels[p] = block.input + pixel.input;
+      // What the post writes is on its way while the products are added up.
+      __builtin_prefetch(out + (block.output + pixel.output) * width, 1);
     }
     const Split split = plane_.split();
     TileArgs args;

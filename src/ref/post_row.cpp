@@ -128,7 +128,13 @@ void scale_rows_i16(const SumRows& rows, const PostRow::Channels& post, std::siz
       const __m512i rounded =
           _mm512_srav_epi64(_mm512_add_epi64(_mm512_add_epi64(value, half), tie), shift);
       const __m512i held = _mm512_min_epi64(_mm512_max_epi64(rounded, low), high);
-      _mm512_mask_cvtepi64_storeu_epi16(static_cast<std::int16_t*>(out) + i, mask, held);
+      auto* to = reinterpret_cast<__m128i*>(static_cast<std::int16_t*>(out) + i);
+      const __m128i narrow = _mm512_cvtepi64_epi16(held);
+      if (left >= 8) {  // Masked stores are slow, above all those that narrow.
+        _mm_storeu_si128(to, narrow);
+      } else {
+        _mm_mask_storeu_epi16(to, mask, narrow);
+      }
       from += rows.pitch;
     }
   }

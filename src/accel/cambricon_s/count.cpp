@@ -2,7 +2,9 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <numeric>
 #include <vector>
 
 #include "accel/cambricon_s/engine.h"
@@ -11,6 +13,15 @@
 #include "array/bit_counter.h"
 #include "array/masks.h"
 #include "base/simd.h"
+
+#if defined(__x86_64__)
+// GCC 12 takes the undefined upper halves inside its own intrinsics for our mistake.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include <immintrin.h>
+#endif
 
 namespace syncopate::accel::cambricon_s {
 namespace {
@@ -80,12 +91,13 @@ inline __attribute__((always_inline)) Cost add_one(const Steps& s, const std::ui
   return {found, 0, rows, rows > floor ? rows : floor};
 }
 
-inline __attribute__((always_inline)) Cost add_up(const Steps& s) {
+template <class Group>
+inline __attribute__((always_inline)) Cost add_up(const Steps& s, const Group& add_group_of) {
   Cost total;
   for (std::int64_t g = 0; g < s.groups; ++g) {
     const std::uint64_t* mask = s.masks + g * s.words;
-    const Cost cost =
-        s.pixels == 1 ? add_one(s, mask, s.index[g].floor) : add_group(s, mask, s.index[g].floor);
+    const Cost cost = s.pixels == 1 ? add_one(s, mask, s.index[g].floor)
+                                    : add_group_of(s, mask, s.index[g].floor);
     total.selected += cost.selected;
     total.issued += cost.selected * (g + 1 < s.groups ? s.lanes : s.last_lanes);
     total.issuing += cost.issuing;
@@ -94,19 +106,47 @@ inline __attribute__((always_inline)) Cost add_up(const Steps& s) {
   return total;
 }
 
-SYNCOPATE_MULTIVERSION Cost add_up_anywhere(const Steps& s) { return add_up(s); }
+SYNCOPATE_MULTIVERSION Cost add_up_anywhere(const Steps& s) { return add_up(s, add_group); }
 
-#if defined(__x86_64__) && defined(__GNUC__)
-__attribute__((target("arch=x86-64-v4,avx512vpopcntdq"))) Cost add_up_wide(const Steps& s) {
-  return add_up(s);
+#if defined(__x86_64__)
+SYNCOPATE_TARGET_BEGIN("avx512f,avx512bw,avx512vpopcntdq")
+
+std::int64_t sum_of(__m512i values) {
+  std::array<std::int64_t, 8> lanes;
+  _mm512_storeu_si512(lanes.data(), values);
+  return std::accumulate(lanes.begin(), lanes.end(), std::int64_t{0});
 }
+
+/// add_group where the CPU counts the bits of whole registers.
+Cost add_group_wide(const Steps& s, const std::uint64_t* mask, std::int64_t floor) {
+  __m512i selected = _mm512_setzero_si512(), issuing = selected, cycles = selected;
+  const __m512i least = _mm512_set1_epi64(floor), round_up = _mm512_set1_epi64(15);
+  for (std::int64_t p = 0; p < s.length; p += 8) {
+    __m512i found = _mm512_setzero_si512();
+    for (std::int64_t w = 0; w < s.words; ++w) {
+      const __m512i column = _mm512_loadu_si512(s.columns + w * s.length + p);
+      const __m512i both =
+          _mm512_and_si512(column, _mm512_set1_epi64(static_cast<std::int64_t>(mask[w])));
+      found = _mm512_add_epi64(found, _mm512_popcnt_epi64(both));
+    }
+    const __m512i rows = _mm512_srli_epi64(_mm512_add_epi64(found, round_up), 4);
+    selected = _mm512_add_epi64(selected, found);
+    issuing = _mm512_add_epi64(issuing, rows);
+    cycles = _mm512_add_epi64(cycles, _mm512_max_epi64(rows, least));
+  }
+  return {sum_of(selected), 0, sum_of(issuing), sum_of(cycles) - (s.length - s.pixels) * floor};
+}
+
+Cost add_up_wide(const Steps& s) { return add_up(s, add_group_wide); }
+
+SYNCOPATE_TARGET_END
+
 bool has_wide() {
-  return __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512cd");
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+         __builtin_cpu_supports("avx512vpopcntdq") != 0;
 }
 #else
-Cost add_up_wide(const Steps& s) { return add_up(s); }
+Cost add_up_wide(const Steps& s) { return add_up(s, add_group); }
 bool has_wide() { return false; }
 #endif
 
