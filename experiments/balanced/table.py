@@ -59,7 +59,7 @@ def main():
                    [[e["epoch"], f"{e['loss']:.4f}", 100 * e["train_accuracy"], 100 * e["test_accuracy"]] for e in log["epochs"]])
     if (WORK / "layers.json").exists():
         outcome = json.loads((WORK / "layers.json").read_text())
-        lines += ["## Each layer its own", "", f"Goes on from one half. {' '.join(outcome['notes'])}", ""]
+        lines += ["## Each layer its own", "", f"Goes on from one half: {' '.join(outcome['notes'])}", ""]
         way = outcome["tables"][1]
         lines += table(way["columns"], way["rows"])
         lines += table(["layer", "% of weights", "fullest kernel over mean"], kept["layers"])
