@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -23,25 +24,33 @@ std::string extents(const std::array<std::int64_t, 3>& values, int from) {
   return out;
 }
 
+/// Counts in numbers as wide as the values, so that vectors hold as many of both.
+template <class Count, class T>
+[[gnu::always_inline]] inline std::int64_t count_nonzero(const T* values, std::int64_t count) {
+  constexpr std::int64_t kRun = std::numeric_limits<Count>::max();
+  std::int64_t result = 0;
+  for (std::int64_t begin = 0; begin < count; begin += kRun) {
+    const std::int64_t end = count - begin < kRun ? count : begin + kRun;
+    Count run = 0;
+    for (std::int64_t i = begin; i < end; ++i) run = static_cast<Count>(run + (values[i] != 0));
+    result += run;
+  }
+  return result;
+}
+
 SYNCOPATE_MULTIVERSION
 std::int64_t nonzero(const std::int8_t* values, std::int64_t count) {
-  std::int64_t result = 0;
-  for (std::int64_t i = 0; i < count; ++i) result += values[i] != 0;
-  return result;
+  return count_nonzero<std::int16_t>(values, count);
 }
 
 SYNCOPATE_MULTIVERSION
 std::int64_t nonzero(const std::int16_t* values, std::int64_t count) {
-  std::int64_t result = 0;
-  for (std::int64_t i = 0; i < count; ++i) result += values[i] != 0;
-  return result;
+  return count_nonzero<std::int16_t>(values, count);
 }
 
 SYNCOPATE_MULTIVERSION
 std::int64_t nonzero(const float* values, std::int64_t count) {
-  std::int64_t result = 0;
-  for (std::int64_t i = 0; i < count; ++i) result += values[i] != 0;
-  return result;
+  return count_nonzero<std::int32_t>(values, count);
 }
 
 template <class T>
