@@ -17,8 +17,10 @@
 namespace syncopate::ref {
 namespace {
 
-constexpr std::int64_t kLanes = 16;          ///< Rows transposed together.
-constexpr std::int64_t kElements = 32;       ///< Of a vector.
+constexpr std::int64_t kLanes = 16;     ///< Rows transposed together.
+constexpr std::int64_t kElements = 32;  ///< Of a vector.
+/// Elements that are fetched ahead: rows are too far apart for the hardware to see a pattern.
+constexpr std::int64_t kAhead = 128;
 constexpr std::int64_t kLargestKernel = 16;  ///< Beyond, a vector's elements come from too many.
 
 /// One lane, two pairs at a time.
@@ -42,7 +44,10 @@ void put_block(const std::int16_t* rows, std::int64_t pitch, const PairSteps& st
                std::int16_t* to) {
   __m512i pairs[kLanes];
 #pragma GCC unroll 16
-  for (std::int64_t r = 0; r < kLanes; ++r) pairs[r] = _mm512_loadu_si512(rows + r * pitch);
+  for (std::int64_t r = 0; r < kLanes; ++r) {
+    _mm_prefetch(rows + r * pitch + kAhead, _MM_HINT_T0);
+    pairs[r] = _mm512_loadu_si512(rows + r * pitch);
+  }
   transpose_16x16(pairs);
 #pragma GCC unroll 8
   for (std::int64_t p = 0; p < kLanes; p += 2, to += steps.step) {

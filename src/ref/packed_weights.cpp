@@ -156,11 +156,6 @@ class Rows {
   std::int16_t* copies_ = nullptr;
 };
 
-/// Fetches the piece after this one: rows are too far apart for the hardware to see a pattern.
-void prefetch(const std::int16_t* from, std::int64_t count) {
-  for (std::int64_t k = 0; k < count; k += 32) __builtin_prefetch(from + k);
-}
-
 template <class T>
 void pack(const PackRequest& request, const T* weights, WeightBlock& block, std::int16_t* packed) {
   const ReductionOrder& order = *request.order;
@@ -176,10 +171,6 @@ void pack(const PackRequest& request, const T* weights, WeightBlock& block, std:
       const std::int64_t elements = std::min(order.run - 2 * begin, 2 * count);
       const bool full = block.count == block.lanes && elements == 2 * count;
       if (!full) std::fill_n(out, size, std::int16_t{0});
-      for (std::int64_t lane = 0; lane < block.count; ++lane) {
-        const std::int16_t* from = rows.row(lane, r) + 2 * begin;
-        prefetch(from + elements, std::min(order.run - 2 * begin - elements, 2 * kPiece));
-      }
       put_rows(rows.row(0, r) + 2 * begin, rows.pitch(), block.count, elements, steps, out);
       segmenter.add(order.run_inputs[r] + 2 * begin, out, count, begin > 0);
       out += size;
