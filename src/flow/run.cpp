@@ -161,11 +161,11 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
   result.model = model_name(options.model.model);
   result.source = graph->source;
   result.synthetic = graph->synthetic;
-  gconv::Chain floating = phase("lower", [&] { return gconv::lower(*graph); });
+  std::optional<gconv::Chain> floating = phase("lower", [&] { return gconv::lower(*graph); });
   std::vector<std::vector<Tensor>> answers;
   gconv::Ranges ranges;
   phase("calibrate", [&] {
-    ref::Calibration calibration = calibrate(*graph, floating, inputs);
+    ref::Calibration calibration = calibrate(*graph, *floating, inputs);
     ranges = std::move(calibration.ranges);
     answers = std::move(calibration.outputs);
     for (auto& more : remaining_outputs(*graph, inputs, answers.size(), phase)) {
@@ -173,8 +173,9 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
     }
   });
   graph.reset();
-  gconv::Chain chain = phase(
-      "quantize", [&] { return gconv::quantize(std::move(floating), ranges, options.quantize); });
+  gconv::Chain chain =
+      phase("quantize", [&] { return gconv::quantize(*floating, ranges, options.quantize); });
+  floating.reset();
   chain = phase("optimize", [&] { return gconv::optimize(std::move(chain)); });
   if (options.rearrange != Rearrangement::none) {
     chain = phase("rearrange", [&] { return rearranged(options, chain, inputs); });

@@ -55,13 +55,13 @@ std::int64_t channel_blocks(const GConv& gconv, const TensorInfo& info) {
 
 class Quantizer {
  public:
-  Quantizer(Chain chain, const Ranges& ranges, const QuantizeOptions& options)
-      : source_(std::move(chain)),
+  Quantizer(const Chain& chain, const Ranges& ranges, const QuantizeOptions& options)
+      : source_(chain),
         ranges_(ranges),
         options_(options),
-        uses_(source_),
-        narrow_(choose_scales(source_, uses_, ranges, options)),
-        result_(source_) {}
+        uses_(chain),
+        narrow_(choose_scales(chain, uses_, ranges, options)),
+        result_(chain) {}
 
   Chain run() {
     result_.quantized = true;
@@ -103,7 +103,6 @@ class Quantizer {
     }
     for (const auto& [name, channels] : blocks) {
       TensorInfo& info = result_.tensor(name);
-      source_.tensor(name).constant.reset();  // The values go when `info` gets new ones.
       Weights weights = quantize_weights(name, info, bits[name], channels);
       info.dtype = weights.values.dtype();
       info.constant = std::move(weights.values);
@@ -309,7 +308,7 @@ class Quantizer {
   static constexpr int kFactorBits = 24;
   static constexpr std::int64_t kLargeTable = 65536, kSmallTable = 4096;
 
-  Chain source_;  ///< Without the constants that have been quantized.
+  const Chain& source_;
   const Ranges& ranges_;
   QuantizeOptions options_;
   Uses uses_;
@@ -328,13 +327,13 @@ std::int64_t largest_weight(int bits) { return bits == 8 ? 127 : 32639; }
 
 std::int64_t largest_activation(int bits) { return bits == 8 ? 127 : 32767; }
 
-Chain quantize(Chain chain, const Ranges& ranges, const QuantizeOptions& options) {
+Chain quantize(const Chain& chain, const Ranges& ranges, const QuantizeOptions& options) {
   for (const int bits : {options.weight_bits, options.activation_bits}) {
     if (bits != 8 && bits != 16) {
       fail("{} bits; supported are 8 and 16", bits);
     }
   }
-  Chain result = quantizing::Quantizer(std::move(chain), ranges, options).run();
+  Chain result = quantizing::Quantizer(chain, ranges, options).run();
   apply_thresholds(result, options.weight_threshold, options.activation_threshold);
   return result;
 }

@@ -37,8 +37,7 @@ void apply_thresholds(Chain& chain, double weights, double activations);
 /// requantization by integer multiplier and shift with round-half-to-even and saturation, tables
 /// for functions. A GCONV whose only reader continues its post (bias, scale, activation) keeps its
 /// exact sum in i64, so that fusion changes no bit. InputError for NaN or infinite weights, naming
-/// the tensor. Of a chain that is moved in, float weights are freed one by one as they are
-/// quantized, so that integers take their place in memory.
-Chain quantize(Chain chain, const Ranges& ranges, const QuantizeOptions& options);
+/// the tensor.
+Chain quantize(const Chain& chain, const Ranges& ranges, const QuantizeOptions& options);
 
 }  // namespace syncopate::gconv
