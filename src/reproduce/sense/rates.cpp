@@ -9,14 +9,37 @@
 #include "reproduce/sense/study.h"
 
 namespace syncopate::reproduce::sense {
+namespace {
+
+/// The first convolution's share of the time of all.
+double first_share(const Costs& costs) { return 1 - costs.inner.seconds / costs.conv.seconds; }
+
+std::vector<std::string> rate_notes() {
+  return {
+      "Published rates: [paper], later versions; x peak: dense-equivalent operations over 409.6 "
+      "GOP/s [derived]. Whether the paper counts fully connected layers is not known; those of one "
+      "image wait for DRAM.",
+      "The paper's densities are not known: Han 2015 where published, rounded to whole weights in "
+      "every kernel, else 1/2 [assumed]. 1/2 on AlexNet and VGG-16 is the first version's setting. "
+      "Activations: Han 2015, else 1/2 behind every rectifier [assumed], with a Beta spread over "
+      "channels.",
+      "PEs: every input of a tile meets every weight of a kernel (cartesian), or matches of "
+      "bitmaps "
+      "(match): which one the paper has is not known.",
+      "Rows idle: `spare_rows=idle`. Otherwise rows without a channel (29 of 32 in a first layer) "
+      "take other tiles of the map in the same pass, as many as the buffers hold [assumed]; with "
+      "idle rows the first layer of AlexNet alone would take longer than is published for the "
+      "network [derived].",
+      "The published 1.64 belongs to the one-tower AlexNet; the grouped one would be 1.67."};
+}
+
+}  // namespace
 
 std::string name_of(const Case& one) {
   return fmt::format("{}, {}{}", one.network, one.densities, one.synthetic ? " (synthetic)" : "");
 }
 
 double images(const Cost& cost) { return 1 / cost.seconds; }
-/// The first convolution's share of the time of all.
-double first_share(const Costs& costs) { return 1 - costs.inner.seconds / costs.conv.seconds; }
 double x_peak(const Cost& cost) { return 2 * cost.macs / cost.seconds / kPeakOps; }
 
 const Published* published(const std::string& network) {
@@ -89,22 +112,7 @@ ResultTable rate_table(const std::vector<Case>& cases) {
                             known ? number(figure->x_peak, 2) : words("-")});
     }
   }
-  table.notes = {
-      "Published rates: [paper], later versions; x peak: dense-equivalent operations over 409.6 "
-      "GOP/s [derived]. Whether the paper counts fully connected layers is not known; those of one "
-      "image wait for DRAM.",
-      "The paper's densities are not known: Han 2015 where published, rounded to whole weights in "
-      "every kernel, else 1/2 [assumed]. 1/2 on AlexNet and VGG-16 is the first version's setting. "
-      "Activations: Han 2015, else 1/2 behind every rectifier [assumed], with a Beta spread over "
-      "channels.",
-      "PEs: every input of a tile meets every weight of a kernel (cartesian), or matches of "
-      "bitmaps "
-      "(match): which one the paper has is not known.",
-      "Rows idle: `spare_rows=idle`. Otherwise rows without a channel (29 of 32 in a first layer) "
-      "take other tiles of the map in the same pass, as many as the buffers hold [assumed]; with "
-      "idle rows the first layer of AlexNet alone would take longer than is published for the "
-      "network [derived].",
-      "The published 1.64 belongs to the one-tower AlexNet; the grouped one would be 1.67."};
+  table.notes = rate_notes();
   return table;
 }
 
