@@ -14,7 +14,7 @@
 
 namespace syncopate::train {
 
-/// InputError that names the option for values that make no sense.
+/// InputError that names the option for values out of range.
 void check_options(const Options& options, std::int64_t pictures);
 
 /// The rate of a step, which lies between the positions of its begin and its end.
