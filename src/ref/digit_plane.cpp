@@ -192,7 +192,7 @@ DigitPlane::Filled DigitPlane::fill(const Tensor& input, bool in_place, std::int
     return {plane, second};
   }
   from += input_base_;
-  if (split_ == Split::none) return {from, nullptr};
+  if (split_ == Split::none) return {from, from};
   auto* upper = reinterpret_cast<std::uint8_t*>(second);
   tbb::parallel_for(
       tbb::blocked_range<std::int64_t>(0, elements_, kTaskElements), [&](const auto& range) {

@@ -26,7 +26,7 @@ class DigitPlane {
   /// Where the planes are once filled.
   struct Filled {
     const std::int16_t* first = nullptr;
-    const void* second = nullptr;
+    const void* second = nullptr;  ///< Never null once filled: tiles step along it, read or not.
   };
   /// Gathers `input` into `plane`, in parallel. Whole values that lie in the input as they would in
   /// the plane are not copied when `in_place` says that nothing is read past their end.

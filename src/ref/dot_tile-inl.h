@@ -40,11 +40,7 @@ void tile(const TileArgs& args) {
   bool first = true;
   for (const Segment& segment : args.segments) {
     const std::int16_t* x = args.first + segment.offset;
-    // Of one digit there is no second plane; what is not read must still be a pointer to something.
-    const std::int16_t* y = x;
-    if constexpr (kTwoDigits) {
-      y = static_cast<const std::int16_t*>(args.second) + segment.offset;
-    }
+    const std::int16_t* y = static_cast<const std::int16_t*>(args.second) + segment.offset;
     for (std::int32_t n = segment.pairs; n > 0; --n) {
       keep(pixels);
       typename Simd::Narrow weight[kVectors];
