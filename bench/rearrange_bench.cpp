@@ -115,13 +115,12 @@ int run(const Options& options) {
   std::vector<Count> counts = {count(options, chain, inputs)};
   double seconds = 0;
   const sim::Accelerator& accelerator = accel::find(options.machine);
-  const arch::Spec spec = accelerator.spec(Params::from_words(options.settings));
-  for (const bool grouped : {false, true}) {
+  const Params settings = Params::from_words(options.settings);
+  for (const flow::Rearrangement order :
+       {flow::Rearrangement::sorted, flow::Rearrangement::grouped}) {
     const std::clock_t start = std::clock();
     const gconv::Chain other =
-        grouped
-            ? flow::group_channels(chain, calibration, flow::passes_of(chain, accelerator, spec))
-            : flow::rearrange_channels(chain, calibration);
+        flow::reordered(chain, flow::inputs_to_order_by(calibration), order, accelerator, settings);
     seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     counts.push_back(count(options, other, inputs));
     if (counts.back().outputs != counts[0].outputs) fail("{}: outputs differ", chain.name);

@@ -69,14 +69,6 @@ class ChannelCounts {
 using Order = std::function<std::vector<std::int32_t>(const gconv::ChannelClass&,
                                                       const ChannelCounts&, const ChannelSamples&)>;
 
-std::vector<std::vector<Tensor>> first_of(const Inputs& inputs) {
-  std::vector<std::vector<Tensor>> first;
-  for (std::size_t i = 0; i < std::min(inputs.size(), kMostCalibrationInputs); ++i) {
-    first.push_back(inputs.load(i));
-  }
-  return first;
-}
-
 /// Runs the inputs and orders channels by what they show.
 gconv::Chain in_order(const gconv::Chain& chain, std::span<const std::vector<Tensor>> inputs,
                       std::span<const Passes> passes, const Order& order) {
@@ -110,8 +102,12 @@ std::vector<std::int32_t> grouped(const std::vector<Taker>& takers,
 
 }  // namespace
 
-gconv::Chain rearrange_channels(const gconv::Chain& chain, const Inputs& inputs) {
-  return rearrange_channels(chain, first_of(inputs));
+std::vector<std::vector<Tensor>> inputs_to_order_by(const Inputs& inputs) {
+  std::vector<std::vector<Tensor>> first;
+  for (std::size_t i = 0; i < std::min(inputs.size(), kMostCalibrationInputs); ++i) {
+    first.push_back(inputs.load(i));
+  }
+  return first;
 }
 
 gconv::Chain rearrange_channels(const gconv::Chain& chain,
@@ -121,11 +117,6 @@ gconv::Chain rearrange_channels(const gconv::Chain& chain,
                   [](const auto& channels, const ChannelCounts& counts, const auto&) {
                     return counts.order(channels);
                   });
-}
-
-gconv::Chain group_channels(const gconv::Chain& chain, const Inputs& inputs,
-                            std::span<const Passes> passes) {
-  return group_channels(chain, first_of(inputs), passes);
 }
 
 gconv::Chain group_channels(const gconv::Chain& chain, std::span<const std::vector<Tensor>> inputs,
@@ -149,6 +140,20 @@ std::vector<Passes> passes_of(const gconv::Chain& chain, const sim::Accelerator&
     passes.erase(std::unique(passes.begin(), passes.end()), passes.end());
   }
   return result;
+}
+
+gconv::Chain reordered(gconv::Chain chain, std::span<const std::vector<Tensor>> inputs,
+                       Rearrangement order, const sim::Accelerator& machine,
+                       const Params& overrides) {
+  switch (order) {
+    case Rearrangement::none:
+      break;
+    case Rearrangement::sorted:
+      return rearrange_channels(chain, inputs);
+    case Rearrangement::grouped:
+      return group_channels(chain, inputs, passes_of(chain, machine, machine.spec(overrides)));
+  }
+  return chain;
 }
 
 }  // namespace syncopate::flow

@@ -132,15 +132,6 @@ class Simulation {
   Strands strands_;  ///< One per machine, and one for densities.
 };
 
-gconv::Chain rearranged(const RunOptions& options, const gconv::Chain& chain,
-                        const Inputs& inputs) {
-  if (options.rearrange == Rearrangement::sorted) return rearrange_channels(chain, inputs);
-  const MachineRequest& first = options.machines.at(0);
-  const sim::Accelerator& accelerator = accel::find(first.name);
-  return group_channels(chain, inputs,
-                        passes_of(chain, accelerator, accelerator.spec(first.overrides)));
-}
-
 std::int64_t peak_memory() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -178,7 +169,11 @@ report::RunResult run(const RunOptions& options, const Watch& watch) {
   floating.reset();
   chain = phase("optimize", [&] { return gconv::optimize(std::move(chain)); });
   if (options.rearrange != Rearrangement::none) {
-    chain = phase("rearrange", [&] { return rearranged(options, chain, inputs); });
+    chain = phase("rearrange", [&] {
+      const MachineRequest& first = options.machines.at(0);
+      return reordered(std::move(chain), inputs_to_order_by(inputs), options.rearrange,
+                       accel::find(first.name), first.overrides);
+    });
   }
   const ref::Runs runs = inputs.size() == 1 ? ref::Runs::once : ref::Runs::often;
   const ref::FixedNet net = phase("build", [&] { return ref::FixedNet(chain, runs); });

@@ -29,17 +29,8 @@ gconv::Chain integer_chain(const ir::Graph& graph, const std::vector<Tensor>& in
   gconv::Chain chain = gconv::optimize(gconv::quantize(floating, calibration.ranges, {}));
   std::span<const std::vector<Tensor>> measured = preparation.measured;
   if (measured.empty()) measured = std::span(&inputs, 1);
-  switch (preparation.order) {
-    case flow::Rearrangement::none:
-      return chain;
-    case flow::Rearrangement::sorted:
-      return flow::rearrange_channels(chain, measured);
-    case flow::Rearrangement::grouped:
-      break;
-  }
-  const sim::Accelerator& accelerator = accel::find(first.machine);
-  const arch::Spec spec = accelerator.spec(Params::from_words(first.overrides));
-  return flow::group_channels(chain, measured, flow::passes_of(chain, accelerator, spec));
+  return flow::reordered(std::move(chain), measured, preparation.order, accel::find(first.machine),
+                         Params::from_words(first.overrides));
 }
 
 double multiplications(const arch::Spec& spec, const sim::Stats& stats) {
