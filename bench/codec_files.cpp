@@ -3,7 +3,7 @@
 // SHAPES has one tensor per line, its extents; FILEs have one signed byte per weight (.i8) or
 // 32-bit integers (.i32). Prints, for all tensors together, payload bytes and decoding speed on one
 // core (best of several, CPU time), after checking that every tensor comes back.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

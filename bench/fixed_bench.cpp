@@ -2,7 +2,7 @@
 // checked first, then both are timed alternately, and the ratio is what counts.
 
 #include <benchmark/benchmark.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 #include <cstdlib>

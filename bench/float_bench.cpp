@@ -6,7 +6,7 @@
 //                                 of every network, for compare_onnxruntime.py.
 
 #include <benchmark/benchmark.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 #include <cmath>

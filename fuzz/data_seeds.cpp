@@ -1,6 +1,6 @@
 // Writes the seeds of image_fuzz and npy_fuzz: small files of every kind that is read.
 // Usage: data_seeds FOLDER, with folders image_fuzz and npy_fuzz in it
-#include <fmt/format.h>
+#include <fmt/core.h>
 // jpeglib.h needs the headers above it.
 #include <jpeglib.h>
 #include <png.h>

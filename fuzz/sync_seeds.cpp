@@ -1,5 +1,5 @@
 // Writes the seeds of sync_fuzz: one small container per mode. Usage: sync_seeds FOLDER
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/files.h"
 #include "base/random.h"

@@ -138,6 +138,8 @@ struct ShrinkArguments {
   std::int64_t scan_pictures = 2000, batch = 128;
   double rate = 0.02, weight_decay = 1e-4;
   bool no_distillation = false;
+  std::string teacher;  ///< Empty: the dense network.
+  std::string teacher_sees = "each";
   std::optional<bool> flip;  ///< Absent: as suits the data.
   std::optional<int> shift;
   std::string device = "auto", precision = "auto";
@@ -190,6 +192,7 @@ struct TrainArguments {
   std::optional<bool> flip;
   std::optional<int> shift, cutout;
   std::string teacher;
+  std::string teacher_sees = "each";
   double teacher_weight = 0.5, temperature = 4;
   std::string device = "auto", precision = "auto";
   std::string checkpoint;  ///< Empty: beside the output.

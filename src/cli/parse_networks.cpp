@@ -88,6 +88,13 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
                "Learn from labels alone, not from the dense network's answers too")
       ->group("Training")
       ->needs(data);
+  option("--teacher", shrink.teacher, "Network whose answers are learned from [the dense network]",
+         "MODEL");
+  option("--teacher-sees", shrink.teacher_sees,
+         "each picture as it is shown, or every picture and its mirror image once, unchanged: no "
+         "slower than no teacher [each]",
+         "each|once")
+      ->check(CLI::IsMember({"each", "once"}).description(""));
   option("--flip", shrink.flip, "Show pictures in the mirror, too [as suits the data]", "yes|no");
   option("--shift", shrink.shift, "Shift pictures by up to N pixels [as suits the data]", "N")
       ->check(CLI::Range(0, 64).description(""));

@@ -1,6 +1,6 @@
 #include "cli/program.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <omp.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>

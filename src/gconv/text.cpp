@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "gconv/chain.h"
 #include "gconv/text_parts.h"
 

@@ -1,6 +1,6 @@
 #include "reproduce/real_networks.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <filesystem>
 

@@ -1,6 +1,6 @@
 #include "reproduce/simulate.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <memory>

@@ -128,4 +128,14 @@ void augment(const data::DataSet& set, std::span<const std::int64_t> indices,
   }
 }
 
+std::vector<bool> flipped(std::span<const std::int64_t> indices, const data::DataSet& set,
+                          const Augmentation& how, std::uint64_t seed, std::int64_t epoch) {
+  std::vector<bool> flips;
+  flips.reserve(indices.size());
+  for (const std::int64_t index : indices) {
+    flips.push_back(draw(how, set, stream(seed, epoch, index)).flip);
+  }
+  return flips;
+}
+
 }  // namespace syncopate::train

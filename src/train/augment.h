@@ -23,4 +23,8 @@ void augment(const data::DataSet& set, std::span<const std::int64_t> indices,
              const Augmentation& how, std::span<const std::uint8_t> fill, std::uint64_t seed,
              std::int64_t epoch, std::span<std::uint8_t> out);
 
+/// Which of these pictures augment() shows in the mirror.
+std::vector<bool> flipped(std::span<const std::int64_t> indices, const data::DataSet& set,
+                          const Augmentation& how, std::uint64_t seed, std::int64_t epoch);
+
 }  // namespace syncopate::train

@@ -113,6 +113,20 @@ TEST(Augment, LeavesPicturesAloneWhenToldTo) {
   EXPECT_EQ(run(set, {}), set.pixels);
 }
 
+TEST(Augment, SaysWhichPicturesItFlips) {
+  const data::DataSet set = numbered(60);
+  const Augmentation how{true, 0, 0};
+  const std::vector<std::uint8_t> out = run(set, how, 5, 6);
+  const std::vector<std::int64_t> order = epoch_order(set.count(), 5, 6);
+  const std::vector<bool> flips = flipped(order, set, how, 5, 6);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    EXPECT_TRUE(matches(set, out, order[i], 0, 0, flips[i])) << order[i];
+  }
+  EXPECT_GT(std::ranges::count(flips, true), 10);
+  EXPECT_GT(std::ranges::count(flips, false), 10);
+  EXPECT_EQ(flipped(order, set, {}, 5, 6), std::vector<bool>(60, false));
+}
+
 TEST(EpochOrder, IsAnotherPermutationEachEpoch) {
   std::vector<std::int64_t> first = epoch_order(100, 1, 0), second = epoch_order(100, 1, 1);
   EXPECT_NE(first, second);

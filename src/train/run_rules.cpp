@@ -1,6 +1,6 @@
 #include "train/run_rules.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -79,9 +79,10 @@ std::map<std::string, std::string> identity_of(const Run& run, const Options& op
     how += fmt::format(", std {}", deviation);
   all["normalization"] = how;
   const Distillation& d = options.distillation;
-  all["teacher"] = d.teacher ? fmt::format("{}, weight {}, temperature {}", identity_of(*d.teacher),
-                                           d.weight, d.temperature)
-                             : "none";
+  all["teacher"] = d.teacher
+                       ? fmt::format("{}, weight {}, temperature {}{}", identity_of(*d.teacher),
+                                     d.weight, d.temperature, d.once ? ", once" : "")
+                       : "none";
   return all;
 }
 

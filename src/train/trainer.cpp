@@ -17,7 +17,9 @@
 #include "train/checkpoint.h"
 #include "train/module.h"
 #include "train/optimizer.h"
+#include "train/picture_store.h"
 #include "train/run_rules.h"
+#include "train/teacher.h"
 
 namespace syncopate::train {
 namespace {
@@ -61,49 +63,6 @@ auto guarded(const std::string& source, const Work& work) {
   }
 }
 
-/// A split on the device, and how its pixels become numbers.
-class PictureStore {
- public:
-  PictureStore(const data::DataSet& set, const data::Normalization& how, torch::Device device)
-      : device_(device), bgr_(how.bgr) {
-    const std::int64_t channels = set.channels;
-    pixels_ = torch::empty({set.count(), channels, set.height, set.width}, torch::kByte);
-    std::memcpy(pixels_.data_ptr(), set.pixels.data(), set.pixels.size());
-    pixels_ = pixels_.to(device);
-    labels_ = torch::empty({set.count()}, torch::kLong);
-    std::ranges::copy(set.labels, labels_.data_ptr<std::int64_t>());
-    labels_ = labels_.to(device);
-    std::vector<float> factors, offsets;
-    for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
-      const double deviation = how.deviation[std::min(c, how.deviation.size() - 1)];
-      factors.push_back(static_cast<float>(how.scale / deviation));
-      offsets.push_back(
-          static_cast<float>(-how.mean[std::min(c, how.mean.size() - 1)] / deviation));
-    }
-    factors_ = torch::tensor(factors).view({1, channels, 1, 1}).to(device);
-    offsets_ = torch::tensor(offsets).view({1, channels, 1, 1}).to(device);
-  }
-  /// Network inputs of bytes [pictures, channels, height, width].
-  torch::Tensor normalized(const torch::Tensor& bytes) const {
-    torch::Tensor x = bytes.to(device_);
-    if (bgr_) x = x.flip(1);
-    x = x.contiguous(torch::MemoryFormat::ChannelsLast).to(torch::kFloat);
-    return x.mul_(factors_).add_(offsets_);
-  }
-  torch::Tensor inputs(std::int64_t begin, std::int64_t end) const {
-    return normalized(pixels_.slice(0, begin, end));
-  }
-  torch::Tensor labels(std::int64_t begin, std::int64_t end) const {
-    return labels_.slice(0, begin, end);
-  }
-  std::int64_t count() const { return labels_.size(0); }
-
- private:
-  torch::Device device_;
-  bool bgr_;
-  torch::Tensor pixels_, labels_, factors_, offsets_;
-};
-
 Tensor to_host(const torch::Tensor& tensor) {
   const torch::Tensor host = tensor.detach().to(torch::kCPU, torch::kFloat).contiguous();
   Tensor result =
@@ -137,7 +96,8 @@ struct Session::Impl {
 
   Score score(const PictureStore& store, std::int64_t limit, torch::ScalarType type);
   torch::Tensor loss_of(const torch::Tensor& logits, const torch::Tensor& x,
-                        const torch::Tensor& labels);
+                        const torch::Tensor& labels, std::span<const std::int64_t> picked);
+  const PictureStore& stored_train();
   void run(const Callback& callback, Outcome& outcome);
   void train_step();
   bool end_epoch(Outcome& outcome, const Callback& callback);
@@ -161,7 +121,8 @@ struct Session::Impl {
   // The run in progress, or the last one.
   Options options;
   std::optional<Optimizer> optimizer;
-  std::optional<Module> teacher;
+  std::optional<Teacher> teacher;  ///< Kept for the next run when it is the same.
+  std::string teacher_identity;
   std::map<std::string, std::string> identity;
   std::vector<std::uint8_t> fill;
   std::vector<std::int64_t> order;  ///< Of the epoch in progress.
@@ -176,19 +137,29 @@ struct Session::Impl {
 };
 
 torch::Tensor Session::Impl::loss_of(const torch::Tensor& logits, const torch::Tensor& x,
-                                     const torch::Tensor& labels) {
+                                     const torch::Tensor& labels,
+                                     std::span<const std::int64_t> picked) {
   torch::Tensor loss = torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
                                                  options.label_smoothing);
   if (!teacher) return loss;
   const Distillation& how = options.distillation;
-  torch::Tensor wanted;
-  {
-    const torch::NoGradGuard guard;
-    wanted = torch::log_softmax(teacher->logits(x, false) / how.temperature, 1);
+  torch::Tensor answers;
+  if (how.once) {
+    const std::vector<bool> flips =
+        flipped(picked, train, options.augmentation, options.seed, step / batches);
+    answers = teacher->remembered(picked, flips);
+  } else {
+    answers = teacher->logits(x);
   }
+  const torch::Tensor wanted = torch::log_softmax(answers / how.temperature, 1);
   const torch::Tensor given = torch::log_softmax(logits / how.temperature, 1);
   const torch::Tensor divergence = (wanted.exp() * (wanted - given)).sum(1).mean();
   return loss * (1 - how.weight) + divergence * (how.weight * how.temperature * how.temperature);
+}
+
+const PictureStore& Session::Impl::stored_train() {
+  if (!train_store) train_store.emplace(train, normalization, device);
+  return *train_store;
 }
 
 void Session::Impl::train_step() {
@@ -211,7 +182,7 @@ void Session::Impl::train_step() {
   const torch::Tensor x = test_store.normalized(bytes);
   optimizer->clear_gradients();
   const torch::Tensor logits = module.logits(x, true, options.statistics_momentum);
-  const torch::Tensor loss = loss_of(logits, x, labels);
+  const torch::Tensor loss = loss_of(logits, x, labels, picked);
   loss.backward();
   optimizer->step(rate_at(options, step, batches));
   const torch::NoGradGuard guard;
@@ -296,11 +267,15 @@ void Session::Impl::set_up(const Options& wanted, const Constraints& constraints
   identity = identity_of({module.graph(), train, test_identity, normalization, platform.precision},
                          options, constraints);
   optimizer.emplace(module, options, constraints);
-  teacher.reset();
-  if (options.distillation.teacher != nullptr) {
+  const std::string whose = identity["teacher"] + ", " + identity["augmentation"];
+  if (options.distillation.teacher == nullptr) {
+    teacher.reset();
+  } else if (!teacher || teacher_identity != whose) {
     teacher.emplace(*options.distillation.teacher,
                     ModuleOptions{device, torch::kFloat, type_of(platform.precision)});
+    if (options.distillation.once) teacher->look(stored_train(), options.augmentation.flip);
   }
+  teacher_identity = whose;
   fill = mean_color(train);
   batch = std::min(options.batch, train.count());
   batches = train.count() / batch;
@@ -442,10 +417,7 @@ Score Session::score(Pictures pictures, std::int64_t limit, Precision precision)
   return guarded(impl_->source, [&] {
     if (pictures == Pictures::test)
       return impl_->score(impl_->test_store, limit, type_of(precision));
-    if (!impl_->train_store) {
-      impl_->train_store.emplace(impl_->train, impl_->normalization, impl_->device);
-    }
-    return impl_->score(*impl_->train_store, limit, type_of(precision));
+    return impl_->score(impl_->stored_train(), limit, type_of(precision));
   });
 }
 

@@ -44,6 +44,9 @@ struct Distillation {
   const ir::Graph* teacher = nullptr;  ///< None: no distillation. Needed while training only.
   double weight = 0.5;
   double temperature = 4;
+  /// The teacher looks at every picture, and its mirror image, once and unchanged, before training;
+  /// otherwise at every picture as it is shown, which costs a forward pass of it in every step.
+  bool once = false;
 };
 
 /// Where a run is kept, so that a killed one continues.

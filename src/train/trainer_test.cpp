@@ -310,7 +310,9 @@ TEST(Session, AnEntryMovesByTheMeanGradientOfItsMembers) {
   }
 }
 
-TEST(Session, ATeacherIsImitated) {
+class Teaching : public ::testing::TestWithParam<bool> {};
+
+TEST_P(Teaching, ATeacherIsImitated) {
   const Sets sets;
   Session teacher = session(sets, small_network(3));
   Options options = quick();
@@ -321,8 +323,30 @@ TEST(Session, ATeacherIsImitated) {
   Sets wrong = sets;
   for (std::int32_t& label : wrong.train.labels) label = 3 - label;
   Session student = session(wrong, small_network(4));
-  options.distillation = {&dense, 1.0, 3.0};
+  options.distillation = {&dense, 1.0, 3.0, GetParam()};
   EXPECT_GT(student.train(options).test_accuracy, 0.85);
+}
+
+INSTANTIATE_TEST_SUITE_P(SeesEachOrOnce, Teaching, ::testing::Bool());
+
+/// Unchanged pictures have the same answers whenever they are given.
+TEST(Session, RememberedAnswersAreThoseOfTheTeacher) {
+  const Sets sets;
+  const ir::Graph dense = small_network(3);
+  Options options = quick();
+  options.augmentation = {};
+  options.augmentation.flip = true;
+  std::vector<std::vector<float>> students;
+  for (const bool once : {false, true}) {
+    Session student = session(sets, small_network(4));
+    options.distillation = {&dense, 1.0, 3.0, once};
+    for (int run = 0; run < 2; ++run) student.train(options);  // The second remembers the first's.
+    students.push_back(weights_of(student.graph()));
+  }
+  ASSERT_EQ(students[0].size(), students[1].size());
+  for (std::size_t i = 0; i < students[0].size(); ++i) {
+    EXPECT_NEAR(students[0][i], students[1][i], 1e-3) << i;
+  }
 }
 
 TEST(Session, ALossThatIsNoNumberIsAnError) {

@@ -1,6 +1,6 @@
 #include "accel/cambricon_x/format.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 

@@ -29,7 +29,21 @@ CoachOptions to_coach(const ShrinkArguments& arguments, const data::DataSet& set
   augmentation.crop_pad = arguments.shift.value_or(augmentation.crop_pad);
   options.scan_pictures = arguments.scan_pictures;
   options.distill = !arguments.no_distillation;
+  options.tuning.distillation.once = arguments.teacher_sees == "once";
+  if (!arguments.teacher.empty()) {
+    if (arguments.no_distillation) fail("--teacher: there is none with --no-distillation");
+    ModelArguments model;
+    model.model = arguments.teacher;
+    options.teacher = flow::load_model(to_model(model));
+  }
   return options;
+}
+
+/// Whose answers are learned from, in words.
+std::string taught_by(const ShrinkArguments& from) {
+  if (from.no_distillation) return "labels";
+  const std::string who = from.teacher.empty() ? "distilled" : "distilled from " + from.teacher;
+  return from.teacher_sees == "once" ? who + " once" : who;
 }
 
 shrink::Options to_options(const CompressArguments& arguments, const train::Options& tuning) {
@@ -57,8 +71,8 @@ shrink::Options to_options(const CompressArguments& arguments, const train::Opti
       "{}, {}, scan {}, limit {}",
       from.data, from.pruning.block, from.pruning.fc_block, from.pruning.criterion,
       fmt::join(from.pruning.keep, " "), from.rate, from.weight_decay, from.batch,
-      tuning.augmentation.flip, tuning.augmentation.crop_pad, from.precision,
-      from.no_distillation ? "labels" : "distilled", from.scan_pictures, from.normalization.limit);
+      tuning.augmentation.flip, tuning.augmentation.crop_pad, from.precision, taught_by(from),
+      from.scan_pictures, from.normalization.limit);
   return options;
 }
 

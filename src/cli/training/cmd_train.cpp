@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -159,6 +159,7 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
     model.model = arguments.teacher;
     teacher = flow::load_model(to_model(model));
     options.distillation.teacher = &*teacher;
+    options.distillation.once = arguments.teacher_sees == "once";
   }
   const train::Constraints constraints =
       arguments.keep_zeros ? keep_zeros(graph) : train::Constraints{};

@@ -62,7 +62,9 @@ void TrainingCoach::tune(ir::Graph& graph, const shrink::Constraints& constraint
   options.epochs = epochs;
   options.rate *= rate;
   options.checkpoints.path = checkpoint;
-  options.distillation.teacher = options_.distill ? &dense_ : nullptr;
+  options.distillation.teacher = !options_.distill  ? nullptr
+                                 : options_.teacher ? &*options_.teacher
+                                                    : &dense_;
   const train::Outcome outcome =
       session_.train(options, {constraints.masks, constraints.books}, progress_);
   if (!outcome.complete) throw Interrupted();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "data/dataset.h"
@@ -17,7 +18,8 @@ struct CoachOptions {
   train::Platform platform;
   train::Options tuning;           ///< Epochs, rate and checkpoint are the pipeline's.
   std::int64_t scan_pictures = 0;  ///< Of the training pictures, evenly spread.
-  bool distill = true;             ///< From the dense network.
+  bool distill = true;             ///< From the dense network or `teacher`.
+  std::optional<ir::Graph> teacher;
 };
 
 /// The pipeline's Coach on libtorch.

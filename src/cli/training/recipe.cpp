@@ -1,6 +1,6 @@
 #include "cli/training/recipe.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "reproduce/paper.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "reproduce/cambricon_s/study.h"
 

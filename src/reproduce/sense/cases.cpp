@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "prune/prune.h"
 #include "reproduce/sense/study.h"

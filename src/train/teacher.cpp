@@ -1,0 +1,34 @@
+#include "train/teacher.h"
+
+#include <algorithm>
+
+namespace syncopate::train {
+
+torch::Tensor Teacher::logits(const torch::Tensor& x) {
+  const torch::NoGradGuard guard;
+  return module_.logits(x, false);
+}
+
+void Teacher::look(const PictureStore& pictures, bool mirrored) {
+  constexpr std::int64_t kBatch = 500;
+  count_ = pictures.count();
+  std::vector<torch::Tensor> parts;
+  for (int image = 0; image < (mirrored ? 2 : 1); ++image) {
+    for (std::int64_t begin = 0; begin < count_; begin += kBatch) {
+      torch::Tensor x = pictures.inputs(begin, std::min(begin + kBatch, count_));
+      if (image == 1) x = x.flip(3).contiguous(torch::MemoryFormat::ChannelsLast);
+      parts.push_back(logits(x));
+    }
+  }
+  answers_ = torch::cat(parts);
+}
+
+torch::Tensor Teacher::remembered(std::span<const std::int64_t> indices,
+                                  const std::vector<bool>& flips) const {
+  torch::Tensor rows = torch::empty({static_cast<std::int64_t>(indices.size())}, torch::kLong);
+  std::int64_t* row = rows.data_ptr<std::int64_t>();
+  for (std::size_t i = 0; i < indices.size(); ++i) row[i] = indices[i] + (flips[i] ? count_ : 0);
+  return answers_.index_select(0, rows.to(answers_.device()));
+}
+
+}  // namespace syncopate::train

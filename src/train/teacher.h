@@ -1,0 +1,36 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "ir/graph.h"
+#include "train/module.h"
+#include "train/picture_store.h"
+
+namespace syncopate::train {
+
+/// The network that distillation imitates. No gradients.
+class Teacher {
+ public:
+  Teacher(const ir::Graph& graph, const ModuleOptions& options) : module_(graph, options) {}
+
+  /// What it answers, [pictures, classes].
+  torch::Tensor logits(const torch::Tensor& x);
+
+  /// Answers for every picture of a set, and for its mirror image when `mirrored`, to be
+  /// remembered.
+  void look(const PictureStore& pictures, bool mirrored);
+  /// What was answered for the pictures at `indices`, the mirror image where `flips` says so.
+  torch::Tensor remembered(std::span<const std::int64_t> indices,
+                           const std::vector<bool>& flips) const;
+
+ private:
+  Module module_;
+  std::int64_t count_ = 0;  ///< Pictures looked at.
+  torch::Tensor answers_;   ///< [pictures, or mirror images behind them, classes].
+};
+
+}  // namespace syncopate::train
