@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 
 #include "ref/float_net_testing.h"

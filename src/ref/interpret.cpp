@@ -1,5 +1,7 @@
 #include "ref/interpret.h"
 
+#include <cmath>
+
 #include "gconv/fixed_post.h"
 #include "ref/element.h"
 #include "ref/storage.h"
