@@ -1,6 +1,7 @@
 #include "shrink/allocate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
@@ -19,6 +20,7 @@ double density_within(const Sensitivity& layer, double tolerance) {
   for (std::size_t i = 1; i < layer.densities.size(); ++i) {
     const double drop = std::max(worst, layer.accuracies.front() - layer.accuracies[i]);
     if (drop > tolerance) {
+      if (layer.steps) return density;
       const double part = (tolerance - worst) / (drop - worst);
       return density + part * (layer.densities[i] - density);
     }
@@ -57,8 +59,11 @@ std::vector<Sensitivity> scan(const ir::Graph& graph, const prune::Masks& masks,
     for (const double factor : factors) {
       if (progress) progress(layer.node, done++, layers.size() * factors.size());
       const double density = sensitivity.density * factor;
-      prune::apply(pruned, {{layer.value, prune::layer_mask(graph, layer, density, how, mask)}});
-      sensitivity.densities.push_back(density);
+      prune::Mask smaller = prune::layer_mask(graph, layer, density, how, mask);
+      const double reached = density_of(smaller);
+      prune::apply(pruned, {{layer.value, std::move(smaller)}});
+      sensitivity.densities.push_back(reached);
+      sensitivity.steps |= std::abs(reached - density) > 0.02 * density;
       sensitivity.accuracies.push_back(coach.accuracy(pruned, Pictures::scan));
       pruned.value(layer.weights.value).constant = weights;
     }

@@ -18,8 +18,9 @@ struct Sensitivity {
   std::string node;
   std::int64_t weights = 0;
   double density = 1;              ///< Before.
-  std::vector<double> densities;   ///< Falling, from `density` on.
+  std::vector<double> densities;   ///< Falling, from `density` on; what the masks left.
   std::vector<double> accuracies;  ///< Of Pictures::scan at each, percent.
+  bool steps = false;              ///< The structure allows few densities: none in between.
 };
 
 /// Called before each measurement.
@@ -34,8 +35,9 @@ std::vector<Sensitivity> scan(const ir::Graph& graph, const prune::Masks& masks,
 
 /// Densities, by node, that together leave `density` of all scanned weights: every layer goes as
 /// far as its accuracy in the scan falls by no more than one tolerance for all, the smallest that
-/// suffices. Between measured densities the accuracy is taken to be linear; it is never taken to
-/// rise. Where even the lowest densities leave more, those.
+/// suffices. Between measured densities the accuracy is taken to be linear, and a layer of steps
+/// stays on the measured ones; accuracy is never taken to rise. Where even the lowest densities
+/// leave more, those.
 std::map<std::string, double> allocate(const std::vector<Sensitivity>& layers, double density);
 
 }  // namespace syncopate::shrink

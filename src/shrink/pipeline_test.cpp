@@ -206,6 +206,38 @@ TEST(Allocate, LayersShareOneTolerance) {
   EXPECT_NEAR(allocate(layers, 0.001).at("a"), 0.1, 1e-9) << "no further than was scanned";
 }
 
+// Of 9 weights a kernel keeps whole ones: between 3 and 2 there is nothing.
+TEST(Allocate, StepsAreNotCrossed) {
+  std::vector<Sensitivity> layers;
+  for (const char* node : {"a", "b", "c"}) {
+    const double third = 90 - static_cast<double>(layers.size());
+    layers.push_back({node, 9, 4.0 / 9, {4.0 / 9, 3.0 / 9, 2.0 / 9}, {90, third, 60}, true});
+  }
+  const auto densities = allocate(layers, 10.0 / 27);
+  EXPECT_DOUBLE_EQ(densities.at("a"), 3.0 / 9);
+  EXPECT_DOUBLE_EQ(densities.at("b"), 3.0 / 9);
+  EXPECT_DOUBLE_EQ(densities.at("c"), 4.0 / 9);
+}
+
+TEST(Allocate, AScanKnowsStepsAndWhatTheyLeave) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  prune::Options how;
+  const auto steps = [&](prune::Method method) {
+    how.method = method;
+    how.q_rounding = prune::QRounding::down;
+    return scan(graph, {}, how, {0.5, 0.3}, coach, {});
+  };
+  for (const Sensitivity& layer : steps(prune::Method::magnitude)) {
+    EXPECT_FALSE(layer.steps) << layer.node;
+    EXPECT_NEAR(layer.densities[1], 0.5, 0.02) << layer.node;
+  }
+  const std::vector<Sensitivity> balanced = steps(prune::Method::balanced);
+  EXPECT_TRUE(balanced[0].steps);
+  EXPECT_NEAR(balanced[0].densities[1], 4.0 / 9, 1e-9);
+  EXPECT_NEAR(balanced[0].densities[2], 2.0 / 9, 1e-9);
+}
+
 TEST(Allocate, AccuracyIsNeverTakenToRise) {
   const std::vector<Sensitivity> layers{{"a", 1, 1, {1, 0.5, 0.2}, {90, 80, 89}},
                                         {"b", 1, 1, {1, 0.5, 0.2}, {90, 85, 84}}};
