@@ -117,6 +117,20 @@ TEST(Container, PrunedFloatsCostTheirWeightsAndAMap) {
   }
 }
 
+// 150 values, each different, would be a codebook larger than the values.
+TEST(Container, FewWeightsAreNoCodebook) {
+  Random random(12);
+  Tensor weights(DType::f32, {40, 30});
+  for (std::size_t i = 0; i < 150; ++i) {
+    weights.mutable_data<float>()[i * 8] = static_cast<float>(random.normal());
+  }
+  for (const Mode mode : {Mode::huffman, Mode::fast, Mode::max}) {
+    const CodedTensor coded = encode_exact(weights, mode);
+    EXPECT_EQ(coded.form, Form::sparse_floats);
+    EXPECT_EQ(decode_tensor(coded), weights);
+  }
+}
+
 TEST(Container, RoundedFloatsKeepTheirUpperBits) {
   const Tensor tensor = Tensor::from<float>({5}, {1.0F + 1.0F / 256, 1.0F + 3.0F / 512, -3.4e38F,
                                                   std::numeric_limits<float>::infinity(), 0});

@@ -288,6 +288,12 @@ std::vector<float> take_book(ByteReader& reader) {
   return book;
 }
 
+/// Float32 values as such; `zeros`: how many of them are zero.
+CodedTensor encode_values(const Tensor& tensor, std::int64_t zeros, Mode mode) {
+  const bool sparse = zeros * 16 >= element_count(tensor.shape());
+  return sparse ? encode_sparse_floats(tensor, mode) : encode_floats(tensor, mode);
+}
+
 }  // namespace
 
 std::string_view name_of(Form form) {
@@ -300,10 +306,8 @@ CodedTensor encode_exact(const Tensor& tensor, Mode mode) {
   if (tensor.dtype() != DType::f32) return encode_integer_tensor(tensor, mode);
   const std::span<const float> values = tensor.data<float>();
   const std::vector<float> distinct = distinct_values(values);
-  if (distinct.empty()) {
-    const bool sparse = zeros_of(values) * 16 >= static_cast<std::int64_t>(values.size());
-    return sparse ? encode_sparse_floats(tensor, mode) : encode_floats(tensor, mode);
-  }
+  const std::int64_t zeros = zeros_of(values);
+  if (distinct.empty()) return encode_values(tensor, zeros, mode);
   if (const float scale = common_scale(distinct); scale > 0) {
     Uniform uniform{scale, {}};
     for (const float value : values) {
@@ -320,7 +324,11 @@ CodedTensor encode_exact(const Tensor& tensor, Mode mode) {
     while (!same(*it)) ++it;
     books.assignment.push_back(static_cast<std::int32_t>(it - distinct.begin()));
   }
-  return encode_codebooks(books, mode);
+  CodedTensor coded = encode_codebooks(books, mode);
+  // Entries that few elements share are dearer than the elements themselves.
+  if (std::ssize(distinct) * 8 < std::ssize(values) - zeros) return coded;
+  CodedTensor plain = encode_values(tensor, zeros, mode);
+  return plain.payload.size() < coded.payload.size() ? plain : coded;
 }
 
 CodedTensor encode_uniform(const Uniform& uniform, const Shape& shape, Mode mode) {
