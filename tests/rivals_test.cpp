@@ -8,6 +8,7 @@
 #include "accel/registry.h"
 #include "array/testing.h"
 #include "base/error.h"
+#include "base/test_scale_for_tests.h"
 
 namespace syncopate {
 namespace {
@@ -122,7 +123,7 @@ TEST_P(Rivals, NoneBeatsItsIdeal) {
   const sim::Accelerator& accelerator = *GetParam();
   const Skips skips = skips_of(accelerator);
   Random random(12);
-  for (int i = 0; i < 150; ++i) {
+  for (int i = 0; i < scaled(150); ++i) {
     const TestLayer layer(random_convolution(random), random);
     const Pairs pairs = pairs_of(layer.data());
     const Outcome outcome = run(accelerator, layer);
@@ -143,7 +144,7 @@ TEST_P(Rivals, NoneBeatsItsIdeal) {
 TEST_P(Rivals, DenseOperandsLeaveNothingToSkip) {
   const sim::Accelerator& accelerator = *GetParam();
   Random random(13);
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < scaled(60); ++i) {
     LayerSpec s = random_convolution(random);
     s.pad = s.pad_after = {0, 0, 0};
     s.weight_density = s.neuron_density = 1;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/test_scale_for_tests.h"
 
 namespace syncopate::accel::sense {
 namespace {
@@ -42,7 +43,7 @@ RowsMatch plain_match(const std::uint64_t* inputs, const std::uint64_t* weights,
 
 TEST(MatchRows, AgreesWithBits) {
   Random random(7);
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < scaled(3000); ++i) {
     const std::int64_t vector = random.chance(0.4) ? 1 : random.integer(1, 150);
     const std::int64_t units = random.integer(1, 64), begin = random.integer(0, 63);
     std::vector<std::int64_t> bounds = {begin};

@@ -9,6 +9,7 @@
 #include "accel/sense/maps.h"
 #include "array/testing.h"
 #include "base/error.h"
+#include "base/test_scale_for_tests.h"
 #include "sim/accelerator.h"
 
 namespace syncopate::accel::sense {
@@ -133,7 +134,7 @@ Counts counts_of(const sim::LayerData& data) {
 // Section 6 of the notes: the sum over passes of max over (i, j) of nnz_i * w_ij.
 TEST(Sense, CyclesAreThoseOfTheBarrierModel) {
   Random random(4);
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < scaled(20); ++i) {
     LayerSpec s = plane(random.integer(1, 100), random.integer(1, 100), random.integer(4, 16), 3);
     s.weight_density = random.uniform();
     s.neuron_density = random.uniform();
@@ -286,7 +287,7 @@ TEST(Sense, TileWithTheFewestProductsIsChosen) {
 TEST(Sense, AdaptiveDataflowNeverMovesMoreThanEitherFixedOne) {
   Random random(6);
   int ifm_wins = 0, weights_win = 0;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < scaled(40); ++i) {
     LayerSpec s =
         plane(32 * random.integer(2, 8), 32 * random.integer(1, 4), random.integer(8, 24), 1);
     s.weight_density = random.uniform();
@@ -305,8 +306,8 @@ TEST(Sense, AdaptiveDataflowNeverMovesMoreThanEitherFixedOne) {
     const std::int64_t reuse = bytes("pr");
     EXPECT_TRUE(reuse == inputs || reuse == weights);
   }
-  EXPECT_GT(ifm_wins, 3);
-  EXPECT_GT(weights_win, 3);
+  EXPECT_GE(ifm_wins, scaled(5));
+  EXPECT_GE(weights_win, scaled(5));
 }
 
 // Section 5.3 of the notes, without halo: D_I = I + W parts(I) + O and D_W = W + I parts(W) + O,
