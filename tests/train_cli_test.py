@@ -91,7 +91,8 @@ class Train(unittest.TestCase):
     def test_zeros_are_kept(self):
         pruned = self.path / "pruned.onnx"
         self.assertEqual(run("prune", "zoo:cifar10-quick", "-o", str(pruned), "--density", "0.3").returncode, 0)
-        result = run("train", str(pruned), *QUICK[2:], "--keep-zeros", "-o", str(self.output))
+        result = run("train", str(pruned), *QUICK[2:], "--keep-zeros", "--teacher", "zoo:cifar10-quick",
+                     "--teacher-sees", "once", "-o", str(self.output))
         self.assertEqual(result.returncode, 0, result.stderr)
 
         def weights(path):
@@ -164,7 +165,8 @@ class Compress(unittest.TestCase):
         self.assertEqual(run(*QUICK, "-o", str(self.model)).returncode, 0)
         output = self.path / "even.onnx"
         words = [output if word == str(self.output) else word for word in self.quick]
-        result = run(*map(str, words), "--method", "balanced", "--q-rounding", "down")
+        result = run(*map(str, words), "--method", "balanced", "--q-rounding", "down", "--teacher", str(self.model),
+                     "--teacher-sees", "once")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("pruned, with index", result.stdout)
         self.assertNotIn("Huffman", result.stdout)
@@ -178,6 +180,9 @@ class Compress(unittest.TestCase):
         for words, message in ((["--data", "mnist"], "set SYNCOPATE_DATA"), (["--data", "no/folder"], "no/folder"),
                                (["--data", "shapes", "--budget", "-1"], "--budget"),
                                (["--budget", "1"], "--budget requires --data"),
+                               (["--data", "shapes", "--no-distillation", "--teacher", "zoo:cifar10-quick"],
+                                "--teacher: there is none with --no-distillation"),
+                               (["--data", "shapes", "--teacher", "nothing.onnx"], "cannot open"),
                                (["-o", "net.onnx"], "--output net.onnx: expected FILE.sync")):
             words = words if "-o" in words else [*words, "-o", str(self.output)]
             result = run("compress", "zoo:cifar10-quick", *words)

@@ -3,7 +3,9 @@
 # size and accuracy after every stage, beside the wanted ratio. Needs libtorch and SYNCOPATE_DATA. Kept
 # work (WORK, default out/compression) is gone on from, so an interruption loses little.
 #
-#   experiments/compression/run.sh [NETWORK...]     lenet5 lenet-300-100 resnet20 resnet56 vgg16-cifar
+#   experiments/compression/run.sh [NETWORK...]     lenet5 lenet-300-100 resnet56 vgg16-cifar
+#
+# ResNet-20 is in experiments/resnet20.
 . "$(dirname "$0")/../common.sh"
 need_data
 build_release syncopate syncopate-train

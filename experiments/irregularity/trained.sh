@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# How regular masks are at equal accuracy: each network is pruned step by step with tuning in between, weight
+# by weight and in blocks, both as far as a loss of 0.2 point of top-1 allows. Writes
+# experiments/irregularity/trained.md. Needs libtorch, python3 and SYNCOPATE_DATA. Kept work (WORK, default
+# out/irregularity) is gone on from, so an interruption loses little.
+#
+#   experiments/irregularity/trained.sh [NETWORK...]     lenet5 lenet-300-100 cifar10-quick
+. "$(dirname "$0")/../common.sh"
+need_data
+build_release syncopate syncopate-train
+work=${WORK:-out/irregularity}
+mkdir -p "$work"
+[ $# -gt 0 ] || set -- lenet5 lenet-300-100 cifar10-quick
+
+threads=${THREADS:-1}  # on a machine that others use too, one is fastest
+for network in "$@"; do
+  data=(--data mnist --normalize unit)
+  how=(--step 0.6 --step-epochs 4 --more-epochs 12 --settle-epochs 0 --learning-rate 0.05 --weight-decay 0.00005)
+  case $network in
+    cifar10-quick)
+      data=(--data cifar10)
+      how=(--step 0.7 --step-epochs 2 --more-epochs 8 --settle-epochs 0 --learning-rate 0.01 --weight-decay 0.002) ;;
+  esac
+  model=$work/$network.onnx
+  [ -f "$model" ] || syncopate --threads "$threads" train "$network" "${data[@]}" -o "$model" --json "$work/$network.train.json"
+  for method in magnitude coarse; do
+    syncopate --threads "$threads" compress "$model" "${data[@]}" "${how[@]}" --method "$method" --budget 0.2 --teacher-sees once \
+      -o "$work/$network.$method.onnx" --work "$work/$network.$method.work" --json "$work/$network.$method.json"
+  done
+done
+{
+  echo "# How regular masks are at equal accuracy"
+  echo
+  describe_machine
+  echo
+  python3 experiments/irregularity/trained.py "${SYNCOPATE_BINARY:-build/release/src/cli/syncopate}" "$work" "$@"
+} | tee experiments/irregularity/trained.md.part
+mv experiments/irregularity/trained.md.part experiments/irregularity/trained.md
