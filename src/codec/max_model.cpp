@@ -26,6 +26,16 @@ std::vector<std::uint8_t> edges_of(const KernelView& view) {
   return edges;
 }
 
+std::vector<Words> masks_of(const std::vector<std::uint8_t>& edges) {
+  constexpr int kOrder[8] = {kLeft, kUp, kUpLeft, kUpRight, 0, 0, kLeft2, kUp2};
+  std::vector<Words> masks(edges.size());
+  for (std::size_t k = 0; k < edges.size(); ++k) {
+    for (int i = 0; i < 8; ++i)
+      masks[k][i] = kOrder[i] == 0 || (edges[k] & kOrder[i]) != 0 ? -1 : 0;
+  }
+  return masks;
+}
+
 /// Position of a float's logarithm on a scale of `steps` per two octaves, from its bits.
 template <int kSteps, int kOffset, int kTop>
 [[gnu::always_inline]] inline std::size_t level_of(float value) {
@@ -44,12 +54,13 @@ template <int kSteps, int kOffset, int kTop>
 [[gnu::always_inline]] inline std::size_t at_most(std::int32_t value, std::int32_t most) {
   return static_cast<std::size_t>(value < most ? value : most);
 }
-[[gnu::always_inline]] inline std::size_t sign_of(std::int32_t value) {
-  return value > 0 ? 2 : value < 0 ? 1 : 0;
-}
-/// -8..7 as 0..15.
-[[gnu::always_inline]] inline std::size_t nibble(std::int32_t value) {
-  return static_cast<std::size_t>(value < -8 ? 0 : value > 7 ? 15 : value + 8);
+/// The sum of all lanes.
+[[gnu::always_inline]] inline std::uint32_t total_of(const Words& v) {
+  using Half = std::int32_t __attribute__((vector_size(16)));
+  const Half four =
+      __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  const Half two = four + __builtin_shufflevector(four, four, 2, 3, 0, 1);
+  return static_cast<std::uint32_t>(two[0] + two[1]);
 }
 [[gnu::always_inline]] inline std::size_t index_of(std::int64_t value, std::int64_t most) {
   return static_cast<std::size_t>(value < most ? value : most);
@@ -69,6 +80,7 @@ MaxModel::MaxModel(const MaxHeader& header, const KernelView& view)
       pad_(row_ + 2 * view.width + 4),
       history_(static_cast<std::size_t>(pad_ + view.size())),
       edges_(edges_of(view)),
+      there_(masks_of(edges_)),
       squash_(squash_table().data()) {
   const float mean = header.mean_magnitude();
   const auto count = [](std::int64_t n) { return static_cast<std::size_t>(n); };
@@ -100,21 +112,13 @@ MaxModel::MaxModel(const MaxHeader& header, const KernelView& view)
   }
 }
 
-[[gnu::always_inline]] inline MaxModel::Around MaxModel::around(const Position& p) const {
+[[gnu::always_inline]] inline void MaxModel::around(const Position& p, Around& out) const {
   const std::int16_t* h = history_.data() + p.at;
   const std::int64_t width = view_.width;
-  const unsigned edges = edges_[static_cast<std::size_t>(p.kernel)];
-  const auto if_there = [&](Edge edge, std::int64_t back) {
-    return (edges & edge) != 0 ? std::int32_t{h[-back]} : 0;
-  };
-  return {if_there(kLeft, 1),
-          if_there(kUp, width),
-          if_there(kUpLeft, width + 1),
-          if_there(kUpRight, width - 1),
-          h[-row_],
-          p.input > 0 ? h[-view_.kernel()] : 0,
-          if_there(kLeft2, 2),
-          if_there(kUp2, 2 * width)};
+  const Around all = {h[-1],         h[-width],    h[-width - 1],
+                      h[-width + 1], h[-row_],     p.input > 0 ? h[-view_.kernel()] : 0,
+                      h[-2],         h[-2 * width]};
+  out = all & there_[static_cast<std::size_t>(p.kernel)];
 }
 
 template <class Coder>
@@ -156,15 +160,22 @@ template <class Coder>
                                                        const Around& a, int level, bool negative) {
   const std::size_t k = index_of(p.kernel, 63);
   const auto predicted = static_cast<std::size_t>(level);
-  const std::size_t left = sign_of(a.left), up = sign_of(a.up);
-  const std::size_t up_left = sign_of(a.up_left), up_right = sign_of(a.up_right);
-  const int shift = header_.shift;
+  // Four numbers to the base 3 of signs (0, 1 for below, 2 for above), seven bits apart.
+  const Words signs = (a < 0 ? Words{} + 1 : Words{}) + (a > 0 ? Words{} + 2 : Words{});
+  constexpr std::int32_t b = 1 << 7, c = 1 << 14, d = 1 << 21;
+  const Words places = {
+      1 + b + c + 3 * d, 3 + 3 * b + 9 * c + d, 9, 27, 9 * b, 27 * b, 3 * c, 27 * c};
+  const std::uint32_t numbers = total_of(signs * places);
+  // -8..7 as 0..15.
+  Words nibbles = a >> header_.shift;
+  nibbles = nibbles < -8 ? Words{} - 8 : nibbles;
+  nibbles = (nibbles > 7 ? Words{} + 7 : nibbles) + 8;
   const std::size_t contexts[8] = {predicted,
-                                   left + 3 * (up + 3 * (up_left + 3 * up_right)),
-                                   left + 3 * (up + 3 * (sign_of(a.before) + 3 * sign_of(a.input))),
-                                   k * 9 + left * 3 + up,
-                                   nibble(a.left >> shift) * 16 + nibble(a.up >> shift),
-                                   left + 3 * (sign_of(a.left2) + 3 * (up + 3 * sign_of(a.up2))),
+                                   numbers & 127,
+                                   numbers >> 7 & 127,
+                                   k * 9 + (numbers >> 21),
+                                   static_cast<std::size_t>(nibbles[0] * 16 + nibbles[1]),
+                                   numbers >> 14 & 127,
                                    k * 24 + predicted,
                                    index_of(p.input, kMaxLines - 1)};
   Slot* slots[8];
@@ -175,37 +186,40 @@ template <class Coder>
 template <class Coder>
 [[gnu::always_inline]] inline std::int32_t MaxModel::code_weight(Coder& coder, const Position& p,
                                                                  std::int32_t value) {
-  const Around a = around(p);
-  const auto number = [](std::int32_t v) { return static_cast<float>(v < 0 ? -v : v); };
+  Around a;
+  around(p, a);
+  const Words sizes = a < 0 ? -a : a;
+  const Floats numbers = __builtin_convertvector(sizes, Floats);
   const std::int32_t unit = header_.zero_flag ? (1 << header_.shift) - 1 : 0;
-  const auto size = [&](std::int32_t v, std::int32_t most) {
-    return at_most(((v < 0 ? -v : v) + unit) >> header_.shift, most);
-  };
+  const Words buckets = (sizes + unit) >> header_.shift;
+  const Words to_three = buckets < 3 ? buckets : Words{} + 3;
+  const Words to_two = buckets < 2 ? buckets : Words{} + 2;
+  // A number to the base 4, and above it one to the base 3.
+  constexpr std::int32_t b = 1 << 8;
+  const std::uint32_t neighbors =
+      total_of(to_three * Words{1, 4, 0, 0, 16, 64, 0, 0} +
+               to_two * Words{b, 3 * b, 9 * b, 27 * b, 81 * b, 243 * b, 0, 0});
   Mean& row = rows_[static_cast<std::size_t>(p.output)];
   Mean& column = columns_[static_cast<std::size_t>(p.input)];
   Mean& position = positions_[static_cast<std::size_t>(p.input * view_.kernel() + p.kernel)];
-  const float left = number(a.left);
+  const float left = numbers[0];
   // The left neighbor was decoded just now: it joins last, so that nothing else waits for it.
-  Floats f = {0,        number(a.up), number(a.up_left), number(a.up_right), number(a.before),
-              row.mean, column.mean,  position.mean};
+  Floats f = {0,          numbers[1], numbers[2],  numbers[3],
+              numbers[4], row.mean,   column.mean, position.mean};
   float expected = sum_of(f * magnitude_weights_) + left * magnitude_weights_[0];
   f[0] = left;
   expected = expected < 0 ? 0 : expected;
   const float nearby = (2 * (f[0] + f[1]) + f[2] + f[3]) * (1.0F / 6.0F);
   const std::size_t q_expected = fine(expected * scale_), q_nearby = coarse(nearby * scale_);
   const std::size_t q_row = coarse(row.mean * scale_), q_position = coarse(position.mean * scale_);
-  const std::size_t contexts[8] = {
-      size(a.left, 3) + 4 * (size(a.up, 3) + 4 * (size(a.before, 3) + 4 * size(a.input, 3))),
-      q_position * 16 + q_nearby,
-      index_of(p.kernel, 63) * 16 + coarse(expected * scale_),
-      index_of(p.input, kMaxLines - 1),
-      q_expected * 16 + q_position,
-      index_of(p.output, kMaxLines - 1),
-      q_nearby * 16 + q_row,
-      size(a.left, 2) +
-          3 * (size(a.up, 2) +
-               3 * (size(a.up_left, 2) +
-                    3 * (size(a.up_right, 2) + 3 * (size(a.before, 2) + 3 * size(a.input, 2)))))};
+  const std::size_t contexts[8] = {neighbors & 255,
+                                   q_position * 16 + q_nearby,
+                                   index_of(p.kernel, 63) * 16 + coarse(expected * scale_),
+                                   index_of(p.input, kMaxLines - 1),
+                                   q_expected * 16 + q_position,
+                                   index_of(p.output, kMaxLines - 1),
+                                   q_nearby * 16 + q_row,
+                                   neighbors >> 8};
   Line* lines[8];
   for (int i = 0; i < 8; ++i) lines[i] = &tables_[i][contexts[i]];
 
@@ -218,10 +232,7 @@ template <class Coder>
   }
   magnitude = nonzero ? code_magnitude(coder, lines, magnitude) : 0;
 
-  const Floats g = {static_cast<float>(a.left),    static_cast<float>(a.up),
-                    static_cast<float>(a.up_left), static_cast<float>(a.up_right),
-                    static_cast<float>(a.before),  static_cast<float>(a.input),
-                    static_cast<float>(a.left2),   static_cast<float>(a.up2)};
+  const Floats g = __builtin_convertvector(a, Floats);
   const float signed_guess = sum_of(g * value_weights_);
   bool negative = false;
   if (magnitude != 0) {

@@ -51,15 +51,15 @@ class MaxModel {
   /// Contexts of one decision each.
   using Table = std::vector<Slot>;
 
-  /// A weight's surroundings, as far as already coded.
-  struct Around {
-    std::int32_t left, up, up_left, up_right, before, input, left2, up2;
-  };
+  /// A weight's surroundings, as far as already coded, 0 where there is none: left, upper, upper
+  /// left and upper right neighbor in the kernel, the same position one output and one input
+  /// before, second neighbors left and up.
+  using Around = Words;
   struct Position {
     std::int64_t output, input, kernel, at;  ///< `at`: in history_.
   };
 
-  Around around(const Position& p) const;
+  void around(const Position& p, Around& out) const;
   template <class Coder>
   [[gnu::always_inline]] inline std::int32_t code_weight(Coder& coder, const Position& p,
                                                          std::int32_t value);
@@ -86,6 +86,7 @@ class MaxModel {
   std::int64_t pad_;
   std::vector<std::int16_t> history_;  ///< Saturated values, zeros in front.
   std::vector<std::uint8_t> edges_;    ///< Per kernel position: which neighbors exist.
+  std::vector<Around> there_;          ///< The same as masks of Around.
   std::vector<Mean> rows_, columns_, positions_;
   std::vector<float> reciprocals_;
   const std::uint16_t* squash_;

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/error.h"
@@ -21,13 +21,12 @@ using Words = std::int32_t __attribute__((vector_size(32)));
 using Pairs = std::int64_t __attribute__((vector_size(32)));
 
 /// What one context knows about one decision: a probability, how often it was seen, and their
-/// evidence (log odds, less while little was seen), which is what the mixer adds up.
+/// evidence (log odds, less while little was seen), which is what the mixer adds up. One word,
+/// loaded and stored whole: of two parts stored apart, the next load of both would have to wait.
 struct Slot {
-  float evidence = 0;
-  /// Probability of a one in the upper 22 bits, times seen in the lower 10.
-  std::uint32_t state = 1U << 31;
+  /// From the top: 22 bits of the probability of a one, 10 of times seen, 32 of evidence as float.
+  std::int64_t word = std::numeric_limits<std::int64_t>::min();
 };
-static_assert(sizeof(Slot) == 8);
 
 /// 1 / (1 + exp(-x)) in 1/65536 for x from -12 to 12 in 1/128.
 class Squash {
@@ -109,11 +108,10 @@ template <class Coder>
 [[gnu::always_inline]] inline int mix_and_code(Coder& coder, Slot* const (&slots)[kLanes],
                                                MixWeights& weights, const std::uint16_t* squash,
                                                int bit) {
-  // Slots are moved as 64-bit words: half the loads and stores of their two parts.
   Pairs low, high;
   for (int i = 0; i < 4; ++i) {
-    low[i] = std::bit_cast<std::int64_t>(*slots[i]);
-    high[i] = std::bit_cast<std::int64_t>(*slots[i + 4]);
+    low[i] = slots[i]->word;
+    high[i] = slots[i + 4]->word;
   }
   Words first, second;
   __builtin_memcpy(&first, &low, sizeof(first));
@@ -141,8 +139,8 @@ template <class Coder>
   __builtin_memcpy(&low, &first, sizeof(low));
   __builtin_memcpy(&high, &second, sizeof(high));
   for (int i = 0; i < 4; ++i) {
-    *slots[i] = std::bit_cast<Slot>(std::int64_t{low[i]});
-    *slots[i + 4] = std::bit_cast<Slot>(std::int64_t{high[i]});
+    slots[i]->word = low[i];
+    slots[i + 4]->word = high[i];
   }
   return bit;
 }
