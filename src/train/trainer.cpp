@@ -63,6 +63,29 @@ auto guarded(const std::string& source, const Work& work) {
   }
 }
 
+/// What a network of one input gives for a picture.
+std::int64_t scores_of(const ir::Graph& graph) {
+  const Shape& pictures = graph.value(graph.inputs.at(0)).shape;
+  const Shape& scores = graph.value(graph.outputs.at(0)).shape;
+  return element_count(scores) / std::max<std::int64_t>(pictures.empty() ? 1 : pictures[0], 1);
+}
+
+void check_fit(const ir::Graph& graph, const data::DataSet& set) {
+  if (set.count() == 0) return;
+  const Shape picture{set.channels, set.height, set.width};
+  const Shape shape = graph.inputs.size() == 1 ? graph.value(graph.inputs[0]).shape : Shape{};
+  if (shape.size() != 4 || Shape(shape.begin() + 1, shape.end()) != picture) {
+    fail("{}: pictures of '{}' are {}; expected a network with that one input", graph.source,
+         set.name, to_string(picture));
+  }
+  const std::int32_t most = *std::ranges::max_element(set.labels);
+  const std::int64_t classes = scores_of(graph);
+  if (most >= classes || *std::ranges::min_element(set.labels) < 0) {
+    fail("{}: '{}' has labels up to {}, but the network gives {} scores", graph.source, set.name,
+         most, classes);
+  }
+}
+
 Tensor to_host(const torch::Tensor& tensor) {
   const torch::Tensor host = tensor.detach().to(torch::kCPU, torch::kFloat).contiguous();
   Tensor result =
@@ -92,7 +115,8 @@ struct Session::Impl {
         test_identity(identity_of(test_set)),
         module(graph, {device, torch::kFloat, type_of(wanted.precision)}),
         test_store(test_set, how, device),
-        source(graph.source) {}
+        source(graph.source),
+        scores(scores_of(graph)) {}
 
   Score score(const PictureStore& store, std::int64_t limit, torch::ScalarType type);
   torch::Tensor loss_of(const torch::Tensor& logits, const torch::Tensor& x,
@@ -117,6 +141,7 @@ struct Session::Impl {
   PictureStore test_store;
   std::optional<PictureStore> train_store;  ///< Made when it is scored.
   std::string source;
+  std::int64_t scores;
 
   // The run in progress, or the last one.
   Options options;
@@ -358,27 +383,6 @@ Score Session::Impl::score(const PictureStore& store, std::int64_t limit, torch:
   return {host[0].item<double>(), host[1].item<double>()};
 }
 
-namespace {
-
-void check_fit(const ir::Graph& graph, const data::DataSet& set) {
-  if (set.count() == 0) return;
-  const Shape picture{set.channels, set.height, set.width};
-  const Shape shape = graph.inputs.size() == 1 ? graph.value(graph.inputs[0]).shape : Shape{};
-  if (shape.size() != 4 || Shape(shape.begin() + 1, shape.end()) != picture) {
-    fail("{}: pictures of '{}' are {}; expected a network with that one input", graph.source,
-         set.name, to_string(picture));
-  }
-  const std::int32_t most = *std::ranges::max_element(set.labels);
-  const Shape& scores = graph.value(graph.outputs.at(0)).shape;
-  const std::int64_t classes = element_count(scores) / std::max<std::int64_t>(shape[0], 1);
-  if (most >= classes || *std::ranges::min_element(set.labels) < 0) {
-    fail("{}: '{}' has labels up to {}, but the network gives {} scores", graph.source, set.name,
-         most, classes);
-  }
-}
-
-}  // namespace
-
 Session::Session(const ir::Graph& graph, const data::DataSet& train, const data::DataSet& test,
                  const data::Normalization& normalization, const Platform& platform) {
   check_fit(graph, train);
@@ -394,6 +398,13 @@ Session::Session(Session&&) noexcept = default;
 
 Outcome Session::train(const Options& options, const Constraints& constraints,
                        const Callback& callback) {
+  if (const ir::Graph* teacher = options.distillation.teacher) {
+    check_fit(*teacher, impl_->train);
+    if (scores_of(*teacher) != impl_->scores) {
+      fail("{}: the teacher gives {} scores, but {} gives {}; expected as many", teacher->source,
+           scores_of(*teacher), impl_->source, impl_->scores);
+    }
+  }
   return guarded(impl_->source, [&] {
     Outcome outcome;
     impl_->set_up(options, constraints, outcome);

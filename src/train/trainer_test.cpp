@@ -40,13 +40,13 @@ data::DataSet bars(std::int64_t count, std::uint64_t seed) {
 }
 
 /// Convolution, batch normalization, pooling and two dense layers.
-ir::Graph small_network(std::uint64_t seed = 1) {
+ir::Graph small_network(std::uint64_t seed = 1, std::int64_t classes = 4) {
   zoo::Builder net("small", seed, {1, 1, 8, 8});
   ir::ValueId x = net.conv("conv", net.input(), 8, {3, 1, 1}, 1, false);
   x = net.relu("relu", net.batch_norm("bn", x));
   x = net.pool("pool", x, ir::PoolKind::max, {2, 2, 0});
   x = net.relu("relu1", net.dense("ip1", net.flatten("flatten", x, 8 * 4 * 4), 16));
-  ir::Graph graph = std::move(net).finish(net.dense("ip2", x, 4));
+  ir::Graph graph = std::move(net).finish(net.dense("ip2", x, classes));
   initialize(graph, seed);
   return graph;
 }
@@ -381,6 +381,13 @@ TEST(Session, RefusesWhatDoesNotFit) {
   options.momentum = 1;
   EXPECT_EQ(error_of([&] { session(sets, small_network()).train(options); }),
             "training: momentum must be in [0, 1)");
+  options = quick();
+  const ir::Graph five = small_network(1, 5);
+  options.distillation.teacher = &five;
+  EXPECT_NE(error_of([&] {
+              session(sets, small_network()).train(options);
+            }).find("the teacher gives 5 scores, but"),
+            std::string::npos);
   if (!cuda_available()) {
     EXPECT_NE(error_of([&] {
                 Session(small_network(), sets.train, sets.test, sets.normalization,
