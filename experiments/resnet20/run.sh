@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ResNet-20 on CIFAR-10. `dense`: trained from scratch. The others go on from the public network of
+# ResNet-20 on CIFAR-10. `dense`: trained from scratch, kept as dense.sync. The others go on from the public network of
 # SYNCOPATE_DATA and learn from its larger brother, ResNet-56: `magnitude` is compressed as far as 25x,
 # `coarse` (16 outputs share an index) and `balanced` (2 of 9 in every kernel) are pruned to a fifth and
 # trained alike. Needs libtorch and SYNCOPATE_DATA. Work is kept (WORK, default out/resnet20) and gone on from.
@@ -26,7 +26,9 @@ shrink() {  # shrink NAME OUTPUT OPTION...
 for what in "$@"; do
   case $what in
     dense)
-      [ -f "$work/dense.onnx" ] || syncopate --threads "$threads" train resnet20 --data cifar10 --epochs 60 -o "$work/dense.onnx" --json "$work/dense.json" ;;
+      [ -f "$work/dense.onnx" ] || syncopate --threads "$threads" train resnet20 --data cifar10 --epochs 60 -o "$work/dense.onnx" --json "$work/dense.json"
+      syncopate compress "$work/dense.onnx" -o experiments/resnet20/dense.sync
+      cp "$work/dense.json" experiments/resnet20/ ;;
     magnitude)
       shrink magnitude magnitude.sync --method magnitude --density 0.22 --step 0.47 --settle-epochs 26 --book-epochs 8 --conv-bits 4 --rates 0.05,0.025 ;;
     coarse)
