@@ -23,8 +23,10 @@ for network in "$@"; do
     syncopate --threads "$threads" train "$network" "${data[@]}" --epochs 20 -o "$model" --json "$work/$network.train.json"
   fi
   for method in magnitude coarse; do
+    rate=0.05
+    [ "$method" = coarse ] && rate=0.01  # blocks that go leave activations that 0.05 makes diverge
     syncopate --threads "$threads" compress "$model" "${data[@]}" --step 0.6 --step-epochs 2 --more-epochs 8 --settle-epochs 0 \
-      --learning-rate 0.05 --weight-decay 0.00005 --method "$method" --budget 0.2 --teacher-sees once \
+      --learning-rate "$rate" --weight-decay 0.00005 --method "$method" --budget 0.2 --teacher-sees once \
       -o "$work/$network.$method.onnx" --work "$work/$network.$method.work" --json "$work/$network.$method.json"
   done
 done

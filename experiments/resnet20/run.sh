@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # ResNet-20 on CIFAR-10. `dense`: trained from scratch, kept as dense.sync. The others go on from the public network of
 # SYNCOPATE_DATA and learn from its larger brother, ResNet-56: `magnitude` is compressed as far as 25x,
-# `coarse` (16 outputs share an index) and `balanced` (2 of 9 in every kernel) are pruned to a fifth and
-# trained alike. Needs libtorch and SYNCOPATE_DATA. Work is kept (WORK, default out/resnet20) and gone on from.
+# `coarse` (16 outputs share an index) and `balanced` (2 of 9 in every kernel) are pruned to a fifth. Needs libtorch and SYNCOPATE_DATA. Work is kept (WORK, default out/resnet20) and gone on from.
 # About an hour and a half of one core each. Writes experiments/resnet20/results.md.
 #
 #   experiments/resnet20/run.sh [dense] [magnitude] [coarse] [balanced]
@@ -18,7 +17,7 @@ models=$SYNCOPATE_DATA/models/cifar10
 shrink() {  # shrink NAME OUTPUT OPTION...
   local name=$1 output=$2
   shift 2
-  syncopate --threads "$threads" compress "$models/resnet20_cifar10.onnx" --data cifar10 --budget 0.2 --step-epochs 4 --more-epochs 0 \
+  syncopate --threads "$threads" compress "$models/resnet20_cifar10.onnx" --data cifar10 --budget 0.2 --more-epochs 0 \
     --learning-rate 0.05 --weight-decay 0.0002 --teacher "$models/resnet56_cifar10.onnx" --teacher-sees once \
     -o "$work/$output" --work "$work/$name.work" --json "$work/$name.json" --report "$work/$name.html" "$@"
 }
@@ -30,11 +29,11 @@ for what in "$@"; do
       syncopate compress "$work/dense.onnx" -o experiments/resnet20/dense.sync
       cp "$work/dense.json" experiments/resnet20/ ;;
     magnitude)
-      shrink magnitude magnitude.sync --method magnitude --density 0.22 --step 0.47 --settle-epochs 26 --book-epochs 8 --conv-bits 4 --rates 0.05,0.025 ;;
+      shrink magnitude magnitude.sync --method magnitude --step-epochs 4 --density 0.22 --step 0.47 --settle-epochs 26 --book-epochs 8 --conv-bits 4 --rates 0.05,0.025 ;;
     coarse)
-      shrink coarse coarse.onnx --method coarse --density 0.2 --step 0.45 --settle-epochs 22 ;;
+      shrink coarse coarse.onnx --method coarse --density 0.2 --step 0.45 --step-epochs 2 --settle-epochs 12 --scan-pictures 1000 ;;
     balanced)
-      shrink balanced balanced.onnx --method balanced --q-rounding down --density 0.23 --step 0.47 --settle-epochs 22 ;;
+      shrink balanced balanced.onnx --method balanced --step-epochs 4 --q-rounding down --density 0.23 --step 0.47 --settle-epochs 22 ;;
   esac
 done
 describe_machine > "$work/machine.txt"
