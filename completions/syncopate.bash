@@ -53,6 +53,7 @@ _syncopate() {
     --schedule) COMPREPLY=($(compgen -W "cosine steps constant" -- "$current")); return ;;
     --flip) COMPREPLY=($(compgen -W "yes no" -- "$current")); return ;;
     --device) COMPREPLY=($(compgen -W "auto cpu cuda" -- "$current")); return ;;
+    --teacher-sees) COMPREPLY=($(compgen -W "each once" -- "$current")); return ;;
     --precision) COMPREPLY=($(compgen -W "auto f32 bf16" -- "$current")); return ;;
     --method) COMPREPLY=($(compgen -W "coarse magnitude balanced 2:4" -- "$current")); return ;;
     --criterion) COMPREPLY=($(compgen -W "average max geometric" -- "$current")); return ;;
@@ -109,12 +110,12 @@ _syncopate() {
       compress)
         options+=" $model $structure ${input#--input } --output --mode --bits --codebook --rate --tolerance --rows --layer --other-bits --json"
         options+=" --data --data-root --budget --density --step --step-epochs --more-epochs --settle-epochs --book-epochs"
-        options+=" --conv-bits --fc-bits --rates --scan-pictures --batch --learning-rate --weight-decay --no-distillation"
+        options+=" --conv-bits --fc-bits --rates --scan-pictures --batch --learning-rate --weight-decay --no-distillation --teacher --teacher-sees"
         options+=" --flip --shift --device --precision --work --report"
         ;;
       decompress) options+=" --output" ;;
       eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits --threshold-weights --threshold-activations" ;;
-      train) options+=" --data --data-root --output --initialize --keep-zeros --dim --seed --epochs --batch --rate --momentum --weight-decay --warmup --schedule --label-smoothing --flip --shift --cutout --teacher --teacher-weight --temperature --limit --normalize --mean --std --scale --bgr --device --precision --checkpoint --checkpoint-minutes --restart --test-every --json" ;;
+      train) options+=" --data --data-root --output --initialize --keep-zeros --dim --seed --epochs --batch --rate --momentum --weight-decay --warmup --schedule --label-smoothing --flip --shift --cutout --teacher --teacher-sees --teacher-weight --temperature --limit --normalize --mean --std --scale --bgr --device --precision --checkpoint --checkpoint-minutes --restart --test-every --json" ;;
       tune) options+=" $model $input $machine --vary --objective --any-area --budget --journal --bits --threshold-weights --threshold-activations" ;;
       reproduce) options+=" --json --report --data --networks" ;;
     esac

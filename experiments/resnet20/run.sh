@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# ResNet-20 on CIFAR-10. `dense`: trained from scratch, kept as dense.sync. The others go on from the public network of
-# SYNCOPATE_DATA and learn from its larger brother, ResNet-56: `magnitude` is compressed as far as 25x,
-# `coarse` (16 outputs share an index) and `balanced` (2 of 9 in every kernel) are pruned to a fifth. Needs libtorch and SYNCOPATE_DATA. Work is kept (WORK, default out/resnet20) and gone on from.
-# About an hour and a half of one core each. Writes experiments/resnet20/results.md.
+# ResNet-20 on CIFAR-10. `dense`: trained from scratch, kept as dense.sync. The others go on from the public
+# network of SYNCOPATE_DATA and learn from its larger brother, ResNet-56: `magnitude` is compressed as far as
+# 25x, `coarse` (16 outputs share an index) and `balanced` (2 of 9 in every kernel) are pruned to a fifth.
+# Needs libtorch and SYNCOPATE_DATA. Work is kept (WORK, default out/resnet20) and gone on from. Half an hour to
+# an hour and a half of one core each. Writes experiments/resnet20/results.md.
 #
 #   experiments/resnet20/run.sh [dense] [magnitude] [coarse] [balanced]
 . "$(dirname "$0")/../common.sh"
