@@ -17,6 +17,15 @@ need_data() {
   exit 2
 }
 
+# Of experiments that train: `work` is the folder that is kept and gone on from, `threads` those of a run.
+training_work() {  # training_work NAME
+  need_data
+  build_release syncopate syncopate-train
+  work=${WORK:-out/$1}
+  mkdir -p "$work"
+  threads=${THREADS:-1}  # on a machine that others use too, one is fastest
+}
+
 describe_machine() {
   echo "Machine: $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1), $(nproc) cores," \
        "$(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), $(. /etc/os-release; echo "$PRETTY_NAME")," \

@@ -8,12 +8,8 @@
 #
 #   experiments/balanced/run.sh [half] [layers] [magnitude]
 . "$(dirname "$0")/../common.sh"
-need_data
-build_release syncopate syncopate-train
-work=${WORK:-out/balanced}
-mkdir -p "$work"
+training_work balanced
 [ $# -gt 0 ] || set -- half layers magnitude
-threads=${THREADS:-1}  # on a machine that others use too, one is fastest
 dense=$SYNCOPATE_DATA/models/cifar10/resnet20_cifar10.onnx
 even=(--method balanced --q-rounding down)
 recipe=(--data cifar10 --weight-decay 0.0001)

@@ -7,13 +7,9 @@
 #
 # ResNet-20 is in experiments/resnet20.
 . "$(dirname "$0")/../common.sh"
-need_data
-build_release syncopate syncopate-train
-work=${WORK:-out/compression}
-mkdir -p "$work"
+training_work compression
 [ $# -gt 0 ] || set -- lenet5 lenet-300-100
 
-threads=${THREADS:-1}  # on a machine that others use too, one is fastest
 for network in "$@"; do
   data=(--data cifar10)
   how=(--step 0.6 --step-epochs 4 --more-epochs 10 --settle-epochs 30 --book-epochs 6)

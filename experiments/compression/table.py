@@ -3,15 +3,10 @@ import json
 import pathlib
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from markdown_tables import table
+
 WANTED = {"lenet5": 120, "lenet-300-100": 60, "vgg16-cifar": 150, "resnet56": 30}
-
-
-def rows(table):
-    yield "| " + " | ".join(table["columns"]) + " |"
-    yield "|" + "---|" * len(table["columns"])
-    for row in table["rows"]:
-        cells = [cell if isinstance(cell, str) else f"{cell:,.0f}" if cell == int(cell) else f"{cell:.2f}" for cell in row]
-        yield "| " + " | ".join(cells) + " |"
 
 
 def main():
@@ -29,8 +24,8 @@ def main():
         stages, way = outcome["tables"][0], outcome["tables"][1]
         ratio = stages["rows"][-1][2]
         lines += [f"{ratio:.1f}x, wanted {WANTED[network]}x. {' '.join(outcome['notes'])}", ""]
-        lines += rows(stages)
-        lines += [""] + list(rows(way))
+        lines += table(stages["columns"], stages["rows"])
+        lines += table(way["columns"], way["rows"])[:-1]
     pathlib.Path(__file__).with_name("results.md").write_text("\n".join(lines) + "\n")
 
 

@@ -7,13 +7,9 @@
 #
 #   experiments/irregularity/trained.sh [NETWORK...]     lenet5 lenet-300-100
 . "$(dirname "$0")/../common.sh"
-need_data
-build_release syncopate syncopate-train
-work=${WORK:-out/irregularity}
-mkdir -p "$work"
+training_work irregularity
 [ $# -gt 0 ] || set -- lenet5 lenet-300-100
 
-threads=${THREADS:-1}  # on a machine that others use too, one is fastest
 data=(--data mnist --normalize unit)
 for network in "$@"; do
   model=$work/$network.onnx

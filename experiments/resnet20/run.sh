@@ -7,12 +7,8 @@
 #
 #   experiments/resnet20/run.sh [dense] [magnitude] [coarse] [balanced]
 . "$(dirname "$0")/../common.sh"
-need_data
-build_release syncopate syncopate-train
-work=${WORK:-out/resnet20}
-mkdir -p "$work"
+training_work resnet20
 [ $# -gt 0 ] || set -- dense magnitude coarse balanced
-threads=${THREADS:-1}  # on a machine that others use too, one is fastest
 models=$SYNCOPATE_DATA/models/cifar10
 
 shrink() {  # shrink NAME OUTPUT OPTION...

@@ -1,8 +1,11 @@
 """Writes experiments/resnet20/results.md from what run.sh left in its work folder."""
 import json
 import pathlib
-import subprocess
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import markdown_tables
+from markdown_tables import table
 
 PROGRAM, WORK = sys.argv[1], pathlib.Path(sys.argv[2])
 BARS = {"dense": 91.5, "magnitude": "-", "coarse": -0.5, "balanced": "-0.2 to single weights"}
@@ -10,16 +13,7 @@ STRUCTURES = {"magnitude": "single weights", "coarse": "16 outputs share an inde
 
 
 def read(*words):
-    return json.loads(subprocess.run([PROGRAM, *map(str, words)], check=True, capture_output=True, text=True).stdout)
-
-
-def cell(value):
-    return value if isinstance(value, str) else f"{value:,.0f}" if value == int(value) else f"{value:.2f}"
-
-
-def table(columns, rows):
-    return ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns),
-            *("| " + " | ".join(map(cell, row)) + " |" for row in rows), ""]
+    return markdown_tables.read(PROGRAM, *words)
 
 
 def pruned_network(name):

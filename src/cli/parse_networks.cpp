@@ -90,11 +90,7 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
       ->needs(data);
   option("--teacher", shrink.teacher, "Network whose answers are learned from [the dense network]",
          "MODEL");
-  option("--teacher-sees", shrink.teacher_sees,
-         "each picture as it is shown, or every picture and its mirror image once, unchanged: no "
-         "slower than no teacher [each]",
-         "each|once")
-      ->check(CLI::IsMember({"each", "once"}).description(""));
+  add_teacher_sees(app, shrink.teacher_sees)->group("Training")->needs(data);
   option("--flip", shrink.flip, "Show pictures in the mirror, too [as suits the data]", "yes|no");
   option("--shift", shrink.shift, "Shift pictures by up to N pixels [as suits the data]", "N")
       ->check(CLI::Range(0, 64).description(""));

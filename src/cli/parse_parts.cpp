@@ -103,4 +103,13 @@ void add_machines(App& app, MachineArguments& machines) {
       ->group("Machine");
 }
 
+CLI::Option* add_teacher_sees(CLI::App& app, std::string& sees) {
+  return app
+      .add_option("--teacher-sees", sees,
+                  "each picture as it is shown, or every picture and its mirror image once, "
+                  "unchanged: no slower than no teacher [each]")
+      ->type_name("each|once")
+      ->check(CLI::IsMember({"each", "once"}).description(""));
+}
+
 }  // namespace syncopate::cli

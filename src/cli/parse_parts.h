@@ -21,6 +21,8 @@ void add_normalization(CLI::App& app, InputArguments& input);
 void add_input(CLI::App& app, InputArguments& input);
 void add_precision(CLI::App& app, Precision& precision, const char* text);
 void add_machines(CLI::App& app, MachineArguments& machines);
+/// What a teacher looks at; the caller puts it into a group.
+CLI::Option* add_teacher_sees(CLI::App& app, std::string& sees);
 
 // Commands that make a network another one (parse_networks.cpp).
 

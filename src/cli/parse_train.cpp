@@ -29,11 +29,7 @@ void add_recipe(App& app, TrainArguments& train) {
   app.add_option("--teacher", train.teacher, "Network whose answers are imitated (distillation)")
       ->type_name("MODEL")
       ->group("Recipe");
-  option("--teacher-sees", train.teacher_sees,
-         "each picture as it is shown, or every picture and its mirror image once, unchanged: no "
-         "slower than no teacher [each]",
-         "each|once")
-      ->check(CLI::IsMember({"each", "once"}).description(""));
+  add_teacher_sees(app, train.teacher_sees)->group("Recipe");
   option("--teacher-weight", train.teacher_weight, "Its share of the loss [0.5]", "X")
       ->check(CLI::Range(0.0, 1.0).description(""));
   option("--temperature", train.temperature, "How soft its answers are made [4]", "X");

@@ -110,30 +110,25 @@ std::vector<std::uint8_t> mean_color(const data::DataSet& set) {
   return color;
 }
 
-void augment(const data::DataSet& set, std::span<const std::int64_t> indices,
-             const Augmentation& how, std::span<const std::uint8_t> fill, std::uint64_t seed,
-             std::int64_t epoch, std::span<std::uint8_t> out) {
+std::vector<bool> augment(const data::DataSet& set, std::span<const std::int64_t> indices,
+                          const Augmentation& how, std::span<const std::uint8_t> fill,
+                          std::uint64_t seed, std::int64_t epoch, std::span<std::uint8_t> out) {
   const std::int64_t size = set.picture_size();
   std::uint8_t* to = out.data();
+  std::vector<bool> flips;
+  flips.reserve(indices.size());
   for (const std::int64_t index : indices) {
     const std::uint8_t* from = set.pixels.data() + index * size;
     if (how == Augmentation{}) {
       std::copy(from, from + size, to);
+      flips.push_back(false);
     } else {
       const Change change = draw(how, set, stream(seed, epoch, index));
       write_picture(set, from, change, fill, to);
       if (how.cutout > 0) cut_out(set, change, how.cutout, fill, to);
+      flips.push_back(change.flip);
     }
     to += size;
-  }
-}
-
-std::vector<bool> flipped(std::span<const std::int64_t> indices, const data::DataSet& set,
-                          const Augmentation& how, std::uint64_t seed, std::int64_t epoch) {
-  std::vector<bool> flips;
-  flips.reserve(indices.size());
-  for (const std::int64_t index : indices) {
-    flips.push_back(draw(how, set, stream(seed, epoch, index)).flip);
   }
   return flips;
 }

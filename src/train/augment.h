@@ -18,13 +18,10 @@ std::vector<std::uint8_t> mean_color(const data::DataSet& set);
 
 /// Writes the pictures at `indices` to `out` [count][channels][height][width], changed at random:
 /// the changes depend on seed, epoch and the picture's index alone. What a shift moves in from
-/// outside, and the square of cutout, are of color `fill`.
-void augment(const data::DataSet& set, std::span<const std::int64_t> indices,
-             const Augmentation& how, std::span<const std::uint8_t> fill, std::uint64_t seed,
-             std::int64_t epoch, std::span<std::uint8_t> out);
-
-/// Which of these pictures augment() shows in the mirror.
-std::vector<bool> flipped(std::span<const std::int64_t> indices, const data::DataSet& set,
-                          const Augmentation& how, std::uint64_t seed, std::int64_t epoch);
+/// outside, and the square of cutout, are of color `fill`. Returns which pictures are in the
+/// mirror.
+std::vector<bool> augment(const data::DataSet& set, std::span<const std::int64_t> indices,
+                          const Augmentation& how, std::span<const std::uint8_t> fill,
+                          std::uint64_t seed, std::int64_t epoch, std::span<std::uint8_t> out);
 
 }  // namespace syncopate::train

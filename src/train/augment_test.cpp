@@ -118,13 +118,15 @@ TEST(Augment, SaysWhichPicturesItFlips) {
   const Augmentation how{true, 0, 0};
   const std::vector<std::uint8_t> out = run(set, how, 5, 6);
   const std::vector<std::int64_t> order = epoch_order(set.count(), 5, 6);
-  const std::vector<bool> flips = flipped(order, set, how, 5, 6);
+  std::vector<std::uint8_t> scratch(out.size());
+  const std::vector<std::uint8_t> fill{255, 254};
+  const std::vector<bool> flips = augment(set, order, how, fill, 5, 6, scratch);
   for (std::size_t i = 0; i < order.size(); ++i) {
     EXPECT_TRUE(matches(set, out, order[i], 0, 0, flips[i])) << order[i];
   }
   EXPECT_GT(std::ranges::count(flips, true), 10);
   EXPECT_GT(std::ranges::count(flips, false), 10);
-  EXPECT_EQ(flipped(order, set, {}, 5, 6), std::vector<bool>(60, false));
+  EXPECT_EQ(augment(set, order, {}, fill, 5, 6, scratch), std::vector<bool>(60, false));
 }
 
 TEST(EpochOrder, IsAnotherPermutationEachEpoch) {

@@ -120,7 +120,8 @@ struct Session::Impl {
 
   Score score(const PictureStore& store, std::int64_t limit, torch::ScalarType type);
   torch::Tensor loss_of(const torch::Tensor& logits, const torch::Tensor& x,
-                        const torch::Tensor& labels, std::span<const std::int64_t> picked);
+                        const torch::Tensor& labels, std::span<const std::int64_t> picked,
+                        const std::vector<bool>& flips);
   const PictureStore& stored_train();
   void run(const Callback& callback, Outcome& outcome);
   void train_step();
@@ -163,19 +164,13 @@ struct Session::Impl {
 
 torch::Tensor Session::Impl::loss_of(const torch::Tensor& logits, const torch::Tensor& x,
                                      const torch::Tensor& labels,
-                                     std::span<const std::int64_t> picked) {
+                                     std::span<const std::int64_t> picked,
+                                     const std::vector<bool>& flips) {
   torch::Tensor loss = torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
                                                  options.label_smoothing);
   if (!teacher) return loss;
   const Distillation& how = options.distillation;
-  torch::Tensor answers;
-  if (how.once) {
-    const std::vector<bool> flips =
-        flipped(picked, train, options.augmentation, options.seed, step / batches);
-    answers = teacher->remembered(picked, flips);
-  } else {
-    answers = teacher->logits(x);
-  }
+  const torch::Tensor answers = how.once ? teacher->remembered(picked, flips) : teacher->logits(x);
   const torch::Tensor wanted = torch::log_softmax(answers / how.temperature, 1);
   const torch::Tensor given = torch::log_softmax(logits / how.temperature, 1);
   const torch::Tensor divergence = (wanted.exp() * (wanted - given)).sum(1).mean();
@@ -197,8 +192,9 @@ void Session::Impl::train_step() {
                                                static_cast<std::size_t>(batch));
   torch::Tensor bytes =
       torch::empty({batch, train.channels, train.height, train.width}, torch::kByte);
-  augment(train, picked, options.augmentation, fill, options.seed, epoch,
-          {bytes.data_ptr<std::uint8_t>(), static_cast<std::size_t>(bytes.numel())});
+  const std::vector<bool> flips =
+      augment(train, picked, options.augmentation, fill, options.seed, epoch,
+              {bytes.data_ptr<std::uint8_t>(), static_cast<std::size_t>(bytes.numel())});
   torch::Tensor labels = torch::empty({batch}, torch::kLong);
   std::ranges::transform(picked, labels.data_ptr<std::int64_t>(), [&](std::int64_t i) {
     return static_cast<std::int64_t>(train.labels[static_cast<std::size_t>(i)]);
@@ -207,7 +203,7 @@ void Session::Impl::train_step() {
   const torch::Tensor x = test_store.normalized(bytes);
   optimizer->clear_gradients();
   const torch::Tensor logits = module.logits(x, true, options.statistics_momentum);
-  const torch::Tensor loss = loss_of(logits, x, labels, picked);
+  const torch::Tensor loss = loss_of(logits, x, labels, picked, flips);
   loss.backward();
   optimizer->step(rate_at(options, step, batches));
   const torch::NoGradGuard guard;

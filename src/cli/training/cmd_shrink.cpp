@@ -32,9 +32,7 @@ CoachOptions to_coach(const ShrinkArguments& arguments, const data::DataSet& set
   options.tuning.distillation.once = arguments.teacher_sees == "once";
   if (!arguments.teacher.empty()) {
     if (arguments.no_distillation) fail("--teacher: there is none with --no-distillation");
-    ModelArguments model;
-    model.model = arguments.teacher;
-    options.teacher = flow::load_model(to_model(model));
+    options.teacher = flow::load_model(to_model({.model = arguments.teacher}));
   }
   return options;
 }

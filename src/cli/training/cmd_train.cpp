@@ -155,9 +155,7 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
       flow::normalization(to_input(arguments.normalization), train_set.channels);
   std::optional<ir::Graph> teacher;
   if (!arguments.teacher.empty()) {
-    ModelArguments model;
-    model.model = arguments.teacher;
-    teacher = flow::load_model(to_model(model));
+    teacher = flow::load_model(to_model({.model = arguments.teacher}));
     options.distillation.teacher = &*teacher;
     options.distillation.once = arguments.teacher_sees == "once";
   }
