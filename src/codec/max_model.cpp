@@ -112,28 +112,48 @@ MaxModel::MaxModel(const MaxHeader& header, const KernelView& view)
   }
 }
 
-[[gnu::always_inline]] inline void MaxModel::around(const Position& p, Around& out) const {
+[[gnu::always_inline]] inline void MaxModel::around(const Position& p, Around& rest,
+                                                    std::int32_t& left) const {
   const std::int16_t* h = history_.data() + p.at;
   const std::int64_t width = view_.width;
-  const Around all = {h[-1],         h[-width],    h[-width - 1],
-                      h[-width + 1], h[-row_],     p.input > 0 ? h[-view_.kernel()] : 0,
-                      h[-2],         h[-2 * width]};
-  out = all & there_[static_cast<std::size_t>(p.kernel)];
+  const Around all = {0,
+                      h[-width],
+                      h[-width - 1],
+                      h[-width + 1],
+                      h[-row_],
+                      p.input > 0 ? h[-view_.kernel()] : 0,
+                      h[-2],
+                      h[-2 * width]};
+  const Around& there = there_[static_cast<std::size_t>(p.kernel)];
+  rest = all & there;
+  left = h[-1] & there[0];
+}
+
+[[gnu::always_inline]] inline void MaxModel::predict_magnitude(Line* const (&lines)[8],
+                                                               std::size_t which,
+                                                               Decision& out) const {
+  for (int i = 0; i < 8; ++i) out.slots[i] = &lines[i]->slot[which];
+  predict(out.slots, weights_[which], squash_, out.prediction);
 }
 
 template <class Coder>
 [[gnu::always_inline]] inline std::uint32_t MaxModel::code_magnitude(Coder& coder,
                                                                      Line* const (&lines)[8],
+                                                                     const Decision& first,
                                                                      std::uint32_t magnitude) {
   const std::uint32_t offset = header_.zero_flag ? 1 : 0;
   const std::uint32_t wanted = (magnitude - offset) >> header_.shift;
   std::uint32_t bucket = 0;
   const std::uint32_t most = std::min<std::uint32_t>(header_.largest, kUnary);
+  Decision now = first;
   for (; bucket < most; ++bucket) {
-    Slot* slots[8];
-    for (int i = 0; i < 8; ++i) slots[i] = &lines[i]->slot[bucket + 1];
-    const int more = mix_and_code(coder, slots, weights_[bucket + 1], squash_, wanted > bucket);
+    // The next decision is predicted while this one is not yet known.
+    Decision next;
+    predict_magnitude(lines, bucket + 2, next);
+    const int more = code_and_learn(coder, now.prediction, now.slots, weights_[bucket + 1],
+                                    wanted > bucket ? 1 : 0);
     if (more == 0) break;
+    now = next;
   }
   if (bucket == kUnary && header_.largest > kUnary) {
     bucket += escape_.code(coder, wanted - kUnary);
@@ -155,39 +175,43 @@ template <class Coder>
   return ((bucket << header_.shift) | low) + offset;
 }
 
-template <class Coder>
-[[gnu::always_inline]] inline bool MaxModel::code_sign(Coder& coder, const Position& p,
-                                                       const Around& a, int level, bool negative) {
+[[gnu::always_inline]] inline void MaxModel::predict_sign(const Position& p, const Around& a,
+                                                          std::int32_t left, float signed_guess,
+                                                          Decision& out) {
   const std::size_t k = index_of(p.kernel, 63);
-  const auto predicted = static_cast<std::size_t>(level);
+  const float strength = (signed_guess < 0 ? -signed_guess : signed_guess) * scale_ * 15.0F;
+  const int level = static_cast<int>(strength < 11.0F ? strength : 11.0F);
+  const auto predicted = static_cast<std::size_t>(level * 2 + (signed_guess < 0 ? 1 : 0));
   // Four numbers to the base 3 of signs (0, 1 for below, 2 for above), seven bits apart.
   const Words signs = (a < 0 ? Words{} + 1 : Words{}) + (a > 0 ? Words{} + 2 : Words{});
   constexpr std::int32_t b = 1 << 7, c = 1 << 14, d = 1 << 21;
-  const Words places = {
-      1 + b + c + 3 * d, 3 + 3 * b + 9 * c + d, 9, 27, 9 * b, 27 * b, 3 * c, 27 * c};
-  const std::uint32_t numbers = total_of(signs * places);
+  const Words places = {0, 3 + 3 * b + 9 * c + d, 9, 27, 9 * b, 27 * b, 3 * c, 27 * c};
+  const std::int32_t left_sign = (left < 0 ? 1 : 0) + (left > 0 ? 2 : 0);
+  const std::uint32_t numbers =
+      total_of(signs * places) + static_cast<std::uint32_t>(left_sign * (1 + b + c + 3 * d));
   // -8..7 as 0..15.
-  Words nibbles = a >> header_.shift;
-  nibbles = nibbles < -8 ? Words{} - 8 : nibbles;
-  nibbles = (nibbles > 7 ? Words{} + 7 : nibbles) + 8;
+  const auto nibble = [&](std::int32_t value) {
+    return std::clamp(value >> header_.shift, -8, 7) + 8;
+  };
   const std::size_t contexts[8] = {predicted,
                                    numbers & 127,
                                    numbers >> 7 & 127,
                                    k * 9 + (numbers >> 21),
-                                   static_cast<std::size_t>(nibbles[0] * 16 + nibbles[1]),
+                                   static_cast<std::size_t>(nibble(left) * 16 + nibble(a[1])),
                                    numbers >> 14 & 127,
                                    k * 24 + predicted,
                                    index_of(p.input, kMaxLines - 1)};
-  Slot* slots[8];
-  for (int i = 0; i < 8; ++i) slots[i] = &signs_[i][contexts[i]];
-  return mix_and_code(coder, slots, sign_weights_, squash_, negative ? 1 : 0) != 0;
+  for (int i = 0; i < 8; ++i) out.slots[i] = &signs_[i][contexts[i]];
+  predict(out.slots, sign_weights_, squash_, out.prediction);
 }
 
-template <class Coder>
+template <bool kEarly, class Coder>
 [[gnu::always_inline]] inline std::int32_t MaxModel::code_weight(Coder& coder, const Position& p,
                                                                  std::int32_t value) {
+  // The left neighbor was decoded just now: it joins last, so that nothing else waits for it.
   Around a;
-  around(p, a);
+  std::int32_t left = 0;
+  around(p, a, left);
   const Words sizes = a < 0 ? -a : a;
   const Floats numbers = __builtin_convertvector(sizes, Floats);
   const std::int32_t unit = header_.zero_flag ? (1 << header_.shift) - 1 : 0;
@@ -196,18 +220,20 @@ template <class Coder>
   const Words to_two = buckets < 2 ? buckets : Words{} + 2;
   // A number to the base 4, and above it one to the base 3.
   constexpr std::int32_t b = 1 << 8;
+  const std::int32_t left_size = left < 0 ? -left : left;
+  const std::int32_t left_bucket = (left_size + unit) >> header_.shift;
   const std::uint32_t neighbors =
-      total_of(to_three * Words{1, 4, 0, 0, 16, 64, 0, 0} +
-               to_two * Words{b, 3 * b, 9 * b, 27 * b, 81 * b, 243 * b, 0, 0});
+      total_of(to_three * Words{0, 4, 0, 0, 16, 64, 0, 0} +
+               to_two * Words{0, 3 * b, 9 * b, 27 * b, 81 * b, 243 * b, 0, 0}) +
+      static_cast<std::uint32_t>(std::min(left_bucket, 3) + b * std::min(left_bucket, 2));
   Mean& row = rows_[static_cast<std::size_t>(p.output)];
   Mean& column = columns_[static_cast<std::size_t>(p.input)];
   Mean& position = positions_[static_cast<std::size_t>(p.input * view_.kernel() + p.kernel)];
-  const float left = numbers[0];
-  // The left neighbor was decoded just now: it joins last, so that nothing else waits for it.
   Floats f = {0,          numbers[1], numbers[2],  numbers[3],
               numbers[4], row.mean,   column.mean, position.mean};
-  float expected = sum_of(f * magnitude_weights_) + left * magnitude_weights_[0];
-  f[0] = left;
+  float expected = sum_of(f * magnitude_weights_);
+  f[0] = static_cast<float>(left_size);
+  expected += f[0] * magnitude_weights_[0];
   expected = expected < 0 ? 0 : expected;
   const float nearby = (2 * (f[0] + f[1]) + f[2] + f[3]) * (1.0F / 6.0F);
   const std::size_t q_expected = fine(expected * scale_), q_nearby = coarse(nearby * scale_);
@@ -223,25 +249,37 @@ template <class Coder>
   Line* lines[8];
   for (int i = 0; i < 8; ++i) lines[i] = &tables_[i][contexts[i]];
 
+  Floats g = __builtin_convertvector(a, Floats);
+  const Floats guesses = g * value_weights_;
+  g[0] = static_cast<float>(left);
+  const float signed_guess = sum_of(guesses, g[0] * value_weights_[0]);
   auto magnitude = static_cast<std::uint32_t>(value < 0 ? -value : value);
+  Decision first, sign;
   bool nonzero = true;
+  if constexpr (kEarly) {
+    predict_magnitude(lines, 1, first);
+    predict_sign(p, a, left, signed_guess, sign);
+  }
   if (header_.zero_flag) {
     Slot* slots[8];
     for (int i = 0; i < 8; ++i) slots[i] = &lines[i]->slot[0];
     nonzero = mix_and_code(coder, slots, weights_[0], squash_, magnitude != 0) != 0;
   }
-  magnitude = nonzero ? code_magnitude(coder, lines, magnitude) : 0;
+  if (nonzero) {
+    if constexpr (!kEarly) predict_magnitude(lines, 1, first);
+    magnitude = code_magnitude(coder, lines, first, magnitude);
+  } else {
+    magnitude = 0;
+  }
 
-  const Floats g = __builtin_convertvector(a, Floats);
-  const float signed_guess = sum_of(g * value_weights_);
   bool negative = false;
   if (magnitude != 0) {
-    const float strength = (signed_guess < 0 ? -signed_guess : signed_guess) * scale_ * 15.0F;
-    const int level = static_cast<int>(strength < 11.0F ? strength : 11.0F);
-    negative = code_sign(coder, p, a, level * 2 + (signed_guess < 0 ? 1 : 0), value < 0);
+    if constexpr (!kEarly) predict_sign(p, a, left, signed_guess, sign);
+    negative =
+        code_and_learn(coder, sign.prediction, sign.slots, sign_weights_, value < 0 ? 1 : 0) != 0;
   }
-  const auto result =
-      negative ? -static_cast<std::int32_t>(magnitude) : static_cast<std::int32_t>(magnitude);
+  const auto size = static_cast<std::int32_t>(magnitude);
+  const std::int32_t result = negative ? -size : size;
 
   const float grown = static_cast<float>(magnitude);
   magnitude_weights_ += f * (0.012F * (grown - expected) / (0.5F + sum_of(f * f)));
@@ -293,8 +331,8 @@ template <class Coder>
   return alive;
 }
 
-template <class Coder>
-[[gnu::always_inline]] inline void MaxModel::code_tensor(Coder& coder, std::int32_t* values) {
+template <bool kEarly, class Coder>
+[[gnu::always_inline]] inline void MaxModel::code_weights(Coder& coder, std::int32_t* values) {
   constexpr bool kDecodes = requires { coder.overran(); };
   const std::int64_t block = header_.blocks.outputs, kernel = view_.kernel();
   for (std::int64_t first = 0; first < view_.outputs; first += block) {
@@ -320,10 +358,19 @@ template <class Coder>
         }
         for (; p.output < last; ++p.output, p.at += row_) {
           std::int32_t& value = at[p.output * view_.output_stride];
-          value = code_weight(coder, p, value);
+          value = code_weight<kEarly>(coder, p, value);
         }
       }
     }
+  }
+}
+
+template <class Coder>
+[[gnu::always_inline]] inline void MaxModel::code_tensor(Coder& coder, std::int32_t* values) {
+  if (header_.mean_magnitude() >= 1) {
+    code_weights<true>(coder, values);
+  } else {
+    code_weights<false>(coder, values);
   }
 }
 

@@ -59,16 +59,32 @@ class MaxModel {
     std::int64_t output, input, kernel, at;  ///< `at`: in history_.
   };
 
-  void around(const Position& p, Around& out) const;
-  template <class Coder>
+  /// A decision about a weight, predicted.
+  struct Decision {
+    Slot* slots[8];
+    Prediction prediction;
+  };
+
+  /// `rest`: all but the left neighbor, which is 0 there.
+  void around(const Position& p, Around& rest, std::int32_t& left) const;
+  /// `kEarly`: signs and magnitudes are predicted before it is known whether a weight is zero. The
+  /// same is coded, faster where few are.
+  template <bool kEarly, class Coder>
+  [[gnu::always_inline]] inline void code_weights(Coder& coder, std::int32_t* values);
+  template <bool kEarly, class Coder>
   [[gnu::always_inline]] inline std::int32_t code_weight(Coder& coder, const Position& p,
                                                          std::int32_t value);
+  /// Whether the magnitude is above zero (0) or bucket `which` - 1.
+  [[gnu::always_inline]] inline void predict_magnitude(Line* const (&lines)[8], std::size_t which,
+                                                       Decision& out) const;
+  [[gnu::always_inline]] inline void predict_sign(const Position& p, const Around& a,
+                                                  std::int32_t left, float signed_guess,
+                                                  Decision& out);
+  /// `first`: whether it is above the lowest bucket.
   template <class Coder>
   [[gnu::always_inline]] inline std::uint32_t code_magnitude(Coder& coder, Line* const (&lines)[8],
+                                                             const Decision& first,
                                                              std::uint32_t magnitude);
-  template <class Coder>
-  [[gnu::always_inline]] inline bool code_sign(Coder& coder, const Position& p, const Around& a,
-                                               int level, bool negative);
   template <class Coder>
   [[gnu::always_inline]] inline bool code_block(Coder& coder, std::int64_t block, const Position& p,
                                                 bool alive);

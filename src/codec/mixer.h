@@ -53,23 +53,34 @@ struct alignas(32) MixWeights {
   float padding[7] = {};
 };
 
+/// What learning multiplies by and adds, a number in every lane. In memory, because instructions
+/// read it from there for nothing; compilers left alone spread numbers over registers again and
+/// again, a tenth of all instructions.
+struct LearningConstants {
+  Words seen, most_seen, three_quarters, exponent;
+  Floats target[2];  ///< Of a zero and of a one: inside [0, 1], so that the logarithm is finite.
+  Floats unit, ones, to_probability, counted, discounted, two, log_2;
+  Floats low[2], middle[2], high[2];  ///< Of the logarithm's polynomial.
+};
+extern const LearningConstants kLearning;
+
 /// Natural logarithm of positive normal numbers to about 1e-5.
-[[gnu::always_inline]] inline void log_of(const Floats& value, Floats& out) {
+[[gnu::always_inline]] inline void log_of(const LearningConstants& c, const Floats& value,
+                                          Floats& out) {
   Words bits;
   __builtin_memcpy(&bits, &value, sizeof(bits));
   // Mantissa to [0.75, 1.5), so that the polynomial is centered on one.
-  const Words shifted = bits - 0x3f400000;
-  const Words exponent = shifted >> 23;
-  const Words mantissa_bits = bits - (exponent << 23);
+  const Words exponent = (bits - c.three_quarters) & c.exponent;
+  const Words mantissa_bits = bits - exponent;
   Floats m;
   __builtin_memcpy(&m, &mantissa_bits, sizeof(m));
-  const Floats t = m - 1.0F;
+  const Floats t = m - c.ones;
   const Floats square = t * t;
-  const Floats low = 0.99999874F - 0.49987518F * t;
-  const Floats middle = 0.33344693F - 0.25608131F * t;
-  const Floats high = 0.20630913F - 0.10829511F * t;
+  const Floats low = c.low[0] - c.low[1] * t;
+  const Floats middle = c.middle[0] - c.middle[1] * t;
+  const Floats high = c.high[0] - c.high[1] * t;
   const Floats p = low + square * (middle + square * high);
-  out = p * t + __builtin_convertvector(exponent, Floats) * 0.69314718F;
+  out = p * t + __builtin_convertvector(exponent >> 23, Floats) * c.log_2;
 }
 
 /// The sum of all lanes, always in the same order.
@@ -81,33 +92,48 @@ struct alignas(32) MixWeights {
   const Half two = four + __builtin_shufflevector(four, four, 2, 3, 0, 1);
   return two[0] + two[1];
 }
+/// The same sum when lane 0, where `v` has 0, is known later than the others.
+[[gnu::always_inline]] inline float sum_of(const Floats& v, float first) {
+  using Half = float __attribute__((vector_size(16)));
+  const Half four =
+      __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  return ((first + four[0]) + four[2]) + (four[1] + four[3]);
+}
 
 /// What eight contexts learn from a decision: probabilities move by 1/(times seen + 1.8), at least
 /// by 1/1000; evidence is discounted by 2/(times seen + 2.6).
 [[gnu::always_inline]] inline void learn(Words& states, Floats& evidence, int bit) {
-  const Words seen = states & 1023;
+  const LearningConstants* address = &kLearning;
+  asm volatile("" : "+r"(address));  // Hides what is there.
+  const LearningConstants& c = *address;
+  const Words seen = states & c.seen;
   const Floats n = __builtin_convertvector(seen, Floats);
   using Unsigned = std::uint32_t __attribute__((vector_size(32)));
   Unsigned top;
   __builtin_memcpy(&top, &states, sizeof(top));
   const Words whole = __builtin_convertvector(top >> 10, Words);
-  Floats p = __builtin_convertvector(whole, Floats) * (1.0F / 4194304.0F);
-  // Targets a little inside [0, 1] keep the logarithm finite.
-  const float target = bit != 0 ? 4095.0F / 4096.0F : 1.0F / 4096.0F;
-  p += (target - p) * (1.0F / (n + 1.8F));
+  Floats p = __builtin_convertvector(whole, Floats) * c.unit;
+  p += (c.target[bit] - p) * (c.ones / (n + c.counted));
   Floats odds;
-  log_of(p / (1.0F - p), odds);
-  evidence = odds * (1.0F - 2.0F / (n + 3.6F));
-  const Words moved = __builtin_convertvector(p * 4194304.0F, Words);
-  const Words more = seen < 1000 ? seen + 1 : seen;
+  log_of(c, p / (c.ones - p), odds);
+  evidence = odds * (c.ones - c.two / (n + c.discounted));
+  const Words moved = __builtin_convertvector(p * c.to_probability, Words);
+  const Words more = seen - (seen < c.most_seen);
   states = (moved << 10) | more;
 }
 
-/// Codes one decision: mixes the evidence of eight slots, codes, and teaches slots and weights.
-template <class Coder>
-[[gnu::always_inline]] inline int mix_and_code(Coder& coder, Slot* const (&slots)[kLanes],
-                                               MixWeights& weights, const std::uint16_t* squash,
-                                               int bit) {
+/// What eight slots and the weights say about a decision before it is coded.
+struct Prediction {
+  Floats evidence;
+  Words states;
+  std::uint32_t probability;  ///< Of a one, in 1/65536.
+};
+
+/// Mixes the evidence of eight slots. May come long before code_and_learn as long as no other
+/// decision changes these slots and weights: a processor can then do it while earlier decisions
+/// wait for each other.
+[[gnu::always_inline]] inline void predict(Slot* const (&slots)[kLanes], const MixWeights& weights,
+                                           const std::uint16_t* squash, Prediction& out) {
   Pairs low, high;
   for (int i = 0; i < 4; ++i) {
     low[i] = slots[i]->word;
@@ -116,26 +142,34 @@ template <class Coder>
   Words first, second;
   __builtin_memcpy(&first, &low, sizeof(first));
   __builtin_memcpy(&second, &high, sizeof(second));
-  const Words evidence_bits = __builtin_shufflevector(first, second, 0, 2, 8, 10, 4, 6, 12, 14);
-  Words states = __builtin_shufflevector(first, second, 1, 3, 9, 11, 5, 7, 13, 15);
-  Floats x;
-  __builtin_memcpy(&x, &evidence_bits, sizeof(x));
-  auto index = static_cast<std::int32_t>(sum_of(x * weights.weight) + Squash::kMiddle);
+  const Words evidence = __builtin_shufflevector(first, second, 0, 2, 8, 10, 4, 6, 12, 14);
+  out.states = __builtin_shufflevector(first, second, 1, 3, 9, 11, 5, 7, 13, 15);
+  __builtin_memcpy(&out.evidence, &evidence, sizeof(evidence));
+  auto index = static_cast<std::int32_t>(sum_of(out.evidence * weights.weight) + Squash::kMiddle);
   index = index < 0 ? 0 : index;
   index = index > Squash::kSteps ? Squash::kSteps : index;
-  const std::uint32_t probability = squash[static_cast<std::uint32_t>(index)];
-  const float expected = static_cast<float>(probability) * (1.0F / 65536.0F);
+  out.probability = squash[static_cast<std::uint32_t>(index)];
+}
+
+/// Codes a predicted decision and teaches slots and weights.
+template <class Coder>
+[[gnu::always_inline]] inline int code_and_learn(Coder& coder, const Prediction& prediction,
+                                                 Slot* const (&slots)[kLanes], MixWeights& weights,
+                                                 int bit) {
+  const float expected = static_cast<float>(prediction.probability) * (1.0F / 65536.0F);
   const float rate = Squash::kScale * (0.005F + 0.02F / (1.0F + weights.seen * 0.02F));
   weights.seen += 1.0F;
-  bit = coder.code(probability, bit);
-  const float wrong = (bit != 0 ? 1.0F - expected : -expected) * rate;
-  weights.weight += x * wrong;
+  bit = coder.code(prediction.probability, bit);
+  const float wrong = (static_cast<float>(bit) - expected) * rate;
+  weights.weight += prediction.evidence * wrong;
+  Words states = prediction.states;
   Floats evidence;
   learn(states, evidence, bit);
   Words learned;
   __builtin_memcpy(&learned, &evidence, sizeof(learned));
-  first = __builtin_shufflevector(learned, states, 0, 8, 1, 9, 4, 12, 5, 13);
-  second = __builtin_shufflevector(learned, states, 2, 10, 3, 11, 6, 14, 7, 15);
+  const Words first = __builtin_shufflevector(learned, states, 0, 8, 1, 9, 4, 12, 5, 13);
+  const Words second = __builtin_shufflevector(learned, states, 2, 10, 3, 11, 6, 14, 7, 15);
+  Pairs low, high;
   __builtin_memcpy(&low, &first, sizeof(low));
   __builtin_memcpy(&high, &second, sizeof(high));
   for (int i = 0; i < 4; ++i) {
@@ -143,6 +177,16 @@ template <class Coder>
     slots[i + 4]->word = high[i];
   }
   return bit;
+}
+
+/// Both.
+template <class Coder>
+[[gnu::always_inline]] inline int mix_and_code(Coder& coder, Slot* const (&slots)[kLanes],
+                                               MixWeights& weights, const std::uint16_t* squash,
+                                               int bit) {
+  Prediction prediction;
+  predict(slots, weights, squash, prediction);
+  return code_and_learn(coder, prediction, slots, weights, bit);
 }
 
 }  // namespace syncopate::codec
