@@ -109,7 +109,7 @@ _syncopate() {
       quantize) options+=" $model $input --output" ;;
       compress)
         options+=" $model $structure ${input#--input } --output --mode --bits --codebook --rate --tolerance --rows --layer --other-bits --json"
-        options+=" --data --data-root --budget --density --step --step-epochs --more-epochs --settle-epochs --book-epochs"
+        options+=" --data --data-root --budget --density --step --step-epochs --more-epochs --settle-epochs --cluster-epochs --book-epochs"
         options+=" --conv-bits --fc-bits --rates --scan-pictures --batch --learning-rate --weight-decay --no-distillation --teacher --teacher-sees"
         options+=" --flip --shift --device --precision --work --report"
         ;;

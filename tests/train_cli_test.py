@@ -161,6 +161,21 @@ class Compress(unittest.TestCase):
         self.assertEqual(other.returncode, 2)
         self.assertRegex(other.stderr, "keeps another run .*name another folder with --work or remove it")
 
+    def test_clustered_in_training_and_the_teacher_is_known_by_its_weights(self):
+        teacher = self.path / "teacher.onnx"
+        self.assertEqual(run(*QUICK, "-o", str(self.model)).returncode, 0)
+        self.assertEqual(run(*QUICK, "--seed", "2", "-o", str(teacher)).returncode, 0)
+        command = [*self.quick, "--cluster-epochs", "1", "--teacher", str(teacher), "--teacher-sees", "once"]
+        result = run(*command)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("clustered, rate 0.05", result.stderr)
+        self.assertNotIn("zeros of rate", result.stderr)
+        # Another network in the same file.
+        teacher.write_bytes(self.model.read_bytes())
+        other = run(*command)
+        self.assertEqual(other.returncode, 2)
+        self.assertIn("keeps another run", other.stderr)
+
     def test_balanced_kernels_as_onnx(self):
         self.assertEqual(run(*QUICK, "-o", str(self.model)).returncode, 0)
         output = self.path / "even.onnx"

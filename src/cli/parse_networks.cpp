@@ -67,6 +67,8 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
   option("--step-epochs", shrink.step_epochs, "Tuning after a step [2]", "N");
   option("--more-epochs", shrink.more_epochs, "Tuning again where that was too little [6]", "N");
   option("--settle-epochs", shrink.settle_epochs, "Tuning after the last step [10]", "N");
+  option("--cluster-epochs", shrink.cluster_epochs,
+         "Tuning of weights that are clustered again and again, before --book-epochs [0]", "N");
   option("--book-epochs", shrink.book_epochs, "Retraining of codebooks [3]", "N");
   option("--conv-bits", shrink.conv_bits, "Most bits of an index in convolutions [8]", "N")
       ->check(CLI::Range(1, 12).description(""));

@@ -239,6 +239,24 @@ Codebooks cluster(const Tensor& weights, const CodebookOptions& options) {
   return result;
 }
 
+Codebooks read_codebooks(const Tensor& clustered, std::int64_t rows_per_book) {
+  const std::span<const float> values = clustered.data<float>();
+  Codebooks result{clustered.shape(), rows_per_book, {}, {}};
+  const std::size_t step = elements_per_book(clustered.shape(), rows_per_book);
+  for (std::size_t begin = 0; begin < values.size(); begin += step) {
+    const auto part = values.subspan(begin, std::min(step, values.size() - begin));
+    std::vector<float> book(part.begin(), part.end());
+    std::sort(book.begin(), book.end());
+    book.erase(std::unique(book.begin(), book.end()), book.end());
+    for (const float value : part) {
+      const auto entry = std::lower_bound(book.begin(), book.end(), value);
+      result.assignment.push_back(static_cast<std::int32_t>(entry - book.begin()));
+    }
+    result.books.push_back(std::move(book));
+  }
+  return result;
+}
+
 Tensor expand(const Codebooks& codebooks) {
   Tensor tensor = Tensor::uninitialized(DType::f32, codebooks.shape);
   const std::span<float> values = tensor.mutable_data<float>();

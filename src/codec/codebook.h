@@ -43,6 +43,9 @@ struct Codebooks {
 /// is not f32.
 Codebooks cluster(const Tensor& weights, const CodebookOptions& options);
 
+/// The codebooks of weights that are clustered already: every distinct value is an entry.
+Codebooks read_codebooks(const Tensor& clustered, std::int64_t rows_per_book);
+
 /// The weights that codebooks stand for.
 Tensor expand(const Codebooks& codebooks);
 

@@ -34,6 +34,18 @@ TEST(Codebook, EntriesAreWithinTheirNumberAndZerosStayZero) {
   }
 }
 
+TEST(Codebook, OfClusteredWeightsAreReadOffThem) {
+  const Tensor clustered =
+      expand(cluster(normal_weights({32, 8, 3, 3}, 0.4, 1), {.bits = 3, .rows_per_book = 10}));
+  const Codebooks read = read_codebooks(clustered, 10);
+  EXPECT_EQ(expand(read), clustered);
+  ASSERT_EQ(read.books.size(), 4U);
+  for (const auto& book : read.books) {
+    EXPECT_LE(book.size(), 9U);
+    EXPECT_TRUE(std::is_sorted(book.begin(), book.end()));
+  }
+}
+
 TEST(Codebook, SubMatricesWithTheirOwnBooksFitBetter) {
   Tensor weights = normal_weights({64, 64}, 1, 2);
   for (std::size_t i = 0; i < 32 * 64; ++i) weights.mutable_data<float>()[i] *= 20;

@@ -16,6 +16,8 @@ struct Constraints {
   prune::Masks masks;                             ///< What is 0 stays 0.
   std::map<std::string, codec::Codebooks> books;  ///< By the weights' name: entries move, the
                                                   ///< assignment stays.
+  /// By the weights' name: clustered again and again; see train::Constraints.
+  std::map<std::string, codec::CodebookOptions> clusters;
 };
 
 /// Which pictures a network is scored on.

@@ -26,7 +26,8 @@ struct Options {
   int step_epochs = 2;     ///< Tuning after a step.
   int more_epochs = 6;     ///< Tuning again where that was too little.
   int settle_epochs = 10;  ///< Tuning when the last step is done.
-  int book_epochs = 3;     ///< Tuning of codebooks.
+  int cluster_epochs = 0;  ///< Tuning of weights that are clustered again and again.
+  int book_epochs = 3;     ///< Tuning of codebooks; assignments stay.
   /// A step scans every layer at these shares of its density.
   std::vector<double> factors{0.85, 0.7, 0.55, 0.4, 0.25, 0.12};
   int conv_bits = 8;               ///< Most bits of an index [public: summaries of Cambricon-S].

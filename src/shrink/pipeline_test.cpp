@@ -60,12 +60,17 @@ class FakeCoach : public Coach {
         }
       }
     }
+    for (const auto& [name, how] : constraints.clusters) {
+      ++clustered;
+      std::optional<Tensor>& weights = graph.value(graph.find(name)).constant;
+      weights = codec::expand(codec::cluster(*weights, how));
+    }
     for (const auto& [name, books] : constraints.books) {
       EXPECT_EQ(codec::expand(books), *graph.value(graph.find(name)).constant);
     }
   }
 
-  int scans = 0, tests = 0, tunes = 0, fail_at = -1;
+  int scans = 0, tests = 0, tunes = 0, clustered = 0, fail_at = -1;
 
  private:
   double loss(const ir::Graph& graph, const std::string& name) const {
@@ -137,6 +142,23 @@ TEST_F(ShrinkTest, AFolderOfAnotherRunIsRefused) {
   static_cast<void>(compress(graph, options_, coach, {}));
   options_.budget = 1;
   EXPECT_THROW(static_cast<void>(compress(graph, options_, coach, {})), InputError);
+}
+
+TEST_F(ShrinkTest, WhatWasClusteredInTrainingIsWhatIsCoded) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  options_.cluster_epochs = 3;
+  options_.conv_bits = 3;
+  const Result result = compress(graph, options_, coach, {});
+  EXPECT_GT(coach.clustered, 0);
+  const auto clustered =
+      std::find_if(result.points.begin(), result.points.end(),
+                   [](const Point& point) { return point.name.starts_with("clustered"); });
+  ASSERT_NE(clustered, result.points.end());
+  EXPECT_EQ(clustered->epochs, 3);
+  const ir::Graph back = codec::read_model(codec::SyncReader(result.file, "result"));
+  const Tensor& weights = *back.value(back.find("w1")).constant;
+  EXPECT_LE(codec::read_codebooks(weights, 0).books[0].size(), 9U);
 }
 
 TEST_F(ShrinkTest, ADensityIsReachedWhateverItCosts) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "train/transfer.h"
+
 namespace syncopate::train {
 namespace {
 
@@ -23,6 +25,11 @@ Tensor gradient(const Variable& variable) {
   return grad;
 }
 
+/// Gives every element its entry.
+void show(Variable& variable, const Tensor& entries, const Tensor& slot) {
+  variable.tensor.copy_(entries.index_select(0, slot).view(variable.tensor.sizes()));
+}
+
 }  // namespace
 
 Optimizer::Optimizer(Module& module, const Options& options, const Constraints& constraints)
@@ -32,8 +39,13 @@ Optimizer::Optimizer(Module& module, const Options& options, const Constraints& 
   for (const auto& [name, books] : constraints.codebooks) {
     add_book(find(module, name, "codebook"), books);
   }
+  for (const auto& [name, how] : constraints.clusters) {
+    if (constraints.codebooks.contains(name)) fail("'{}': has codebooks and is clustered", name);
+    add_clusters(find(module, name, "clusters"), how);
+  }
   for (Variable& variable : module.parameters()) {
     if (constraints.codebooks.contains(variable.name)) continue;
+    if (constraints.clusters.contains(variable.name)) continue;
     free_.push_back(&variable);
     momenta_.push_back(torch::zeros_like(variable.tensor));
   }
@@ -105,8 +117,35 @@ void Optimizer::add_book(Variable& variable, const codec::Codebooks& codebooks) 
             0};
   book.momentum = torch::zeros_like(book.entries);
   book.decay = decay_of(variable);
-  variable.tensor.copy_(book.entries.index_select(0, book.slot).view(shape));
+  show(variable, book.entries, book.slot);
   books_.push_back(std::move(book));
+}
+
+void Optimizer::add_clusters(Variable& variable, const codec::CodebookOptions& how) {
+  Clusters clusters{&variable, how, variable.tensor.detach().clone(), {}, {}, {}};
+  clusters.momentum = torch::zeros_like(clusters.hidden);
+  cluster(clusters);
+  clusters_.push_back(std::move(clusters));
+}
+
+void Optimizer::cluster(Clusters& clusters) {
+  // The loss shows it too; whoever looks at that can say more.
+  if (!clusters.hidden.isfinite().all().item<bool>()) return;
+  const codec::Codebooks books = codec::cluster(to_host(clusters.hidden), clusters.how);
+  // Entries may become fewer, but a run that is continued has to find as many: 2^bits and a zero.
+  const std::size_t apart = (std::size_t{1} << clusters.how.bits) + 1;
+  std::vector<float> entries(apart * books.books.size(), 0);
+  for (std::size_t i = 0; i < books.books.size(); ++i) {
+    std::ranges::copy(books.books[i], entries.begin() + static_cast<std::ptrdiff_t>(apart * i));
+  }
+  std::vector<std::int64_t> slots(books.assignment.size());
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    slots[i] = static_cast<std::int64_t>(apart * books.book_of(i)) + books.assignment[i];
+  }
+  const auto options = clusters.hidden.options();
+  clusters.slot = torch::tensor(slots, torch::kLong).to(options.device());
+  clusters.entries = torch::tensor(entries).to(options);
+  show(*clusters.variable, clusters.entries, clusters.slot);
 }
 
 void Optimizer::clear_gradients() {
@@ -121,42 +160,59 @@ void Optimizer::clip() {
   for (const Variable& variable : module_.parameters()) gradient(variable).mul_(factor);
 }
 
-void Optimizer::step(double rate) {
+void Optimizer::step(double rate, std::int64_t number) {
   const torch::NoGradGuard guard;
   for (const Mask& mask : masks_) gradient(*mask.variable).mul_(mask.keep);
   if (options_.clip_gradient > 0) clip();
   step_free(rate);
   for (Book& book : books_) step_book(book, rate);
+  const bool again = (number + 1) % options_.cluster_every == 0;
+  for (Clusters& clusters : clusters_) step_clusters(clusters, rate, again);
+}
+
+Tensor Optimizer::direction(Tensor slope, Tensor& momentum) const {
+  if (options_.momentum == 0) return slope;
+  momentum.mul_(options_.momentum).add_(slope);
+  return options_.nesterov ? slope.add_(momentum, options_.momentum) : momentum;
 }
 
 void Optimizer::step_free(double rate) {
   for (std::size_t i = 0; i < free_.size(); ++i) {
     Tensor& weights = free_[i]->tensor;
-    Tensor direction = gradient(*free_[i]);
+    Tensor slope = gradient(*free_[i]);
     const double decay = decay_of(*free_[i]);
-    if (decay != 0) direction.add_(weights, decay);
-    if (options_.momentum != 0) {
-      momenta_[i].mul_(options_.momentum).add_(direction);
-      direction = options_.nesterov ? direction.add_(momenta_[i], options_.momentum) : momenta_[i];
-    }
-    weights.add_(direction, -rate);
+    if (decay != 0) slope.add_(weights, decay);
+    weights.add_(direction(slope, momenta_[i]), -rate);
   }
 }
 
 void Optimizer::step_book(Book& book, double rate) {
   const Tensor gradients = gradient(*book.variable).flatten();
-  Tensor direction = torch::zeros_like(book.entries, torch::kDouble);
-  direction.index_add_(0, book.slot, gradients.to(torch::kDouble));
-  direction = direction.to(book.entries.scalar_type()) * book.weights;
-  if (book.decay != 0) direction.add_(book.entries, book.decay);
-  if (options_.momentum != 0) {
-    book.momentum.mul_(options_.momentum).add_(direction);
-    direction =
-        options_.nesterov ? direction.add_(book.momentum, options_.momentum) : book.momentum;
+  Tensor slope = torch::zeros_like(book.entries, torch::kDouble);
+  slope.index_add_(0, book.slot, gradients.to(torch::kDouble));
+  slope = slope.to(book.entries.scalar_type()) * book.weights;
+  if (book.decay != 0) slope.add_(book.entries, book.decay);
+  book.entries.add_(direction(slope, book.momentum), -rate * options_.codebook_rate);
+  show(*book.variable, book.entries, book.slot);
+}
+
+void Optimizer::step_clusters(Clusters& clusters, double rate, bool again) {
+  Tensor slope = gradient(*clusters.variable);
+  const double decay = decay_of(*clusters.variable);
+  if (decay != 0) slope.add_(clusters.hidden, decay);
+  clusters.hidden.add_(direction(slope, clusters.momentum), -rate);
+  if (again) {
+    cluster(clusters);
+    return;
   }
-  book.entries.add_(direction, -rate * options_.codebook_rate);
-  Tensor& weights = book.variable->tensor;
-  weights.copy_(book.entries.index_select(0, book.slot).view(weights.sizes()));
+  const Tensor hidden = clusters.hidden.flatten().to(torch::kDouble);
+  Tensor sums = torch::zeros_like(clusters.entries, torch::kDouble);
+  Tensor members = torch::zeros_like(sums);
+  sums.index_add_(0, clusters.slot, hidden);
+  members.index_add_(0, clusters.slot, torch::ones_like(hidden));
+  const Tensor means = (sums / members.clamp_min(1)).to(clusters.entries.scalar_type());
+  clusters.entries.copy_(torch::where(clusters.entries == 0, clusters.entries, means));
+  show(*clusters.variable, clusters.entries, clusters.slot);
 }
 
 std::map<std::string, torch::Tensor> Optimizer::state() const {
@@ -165,6 +221,13 @@ std::map<std::string, torch::Tensor> Optimizer::state() const {
   for (const Book& book : books_) {
     result["entries " + book.variable->name] = book.entries;
     result["momentum " + book.variable->name] = book.momentum;
+  }
+  for (const Clusters& clusters : clusters_) {
+    const std::string& name = clusters.variable->name;
+    result["hidden " + name] = clusters.hidden;
+    result["momentum " + name] = clusters.momentum;
+    result["entries " + name] = clusters.entries;
+    result["slots " + name] = clusters.slot;
   }
   return result;
 }
@@ -196,6 +259,10 @@ std::map<std::string, codec::Codebooks> Optimizer::codebooks() const {
       entry = places[trained.book_of(i)][static_cast<std::size_t>(entry)];
     }
     result[book.variable->name] = std::move(trained);
+  }
+  for (const Clusters& clusters : clusters_) {
+    result[clusters.variable->name] =
+        codec::read_codebooks(to_host(clusters.variable->tensor), clusters.how.rows_per_book);
   }
   return result;
 }

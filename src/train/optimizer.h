@@ -19,8 +19,8 @@ class Optimizer {
   Optimizer(Module& module, const Options& options, const Constraints& constraints);
 
   void clear_gradients();
-  /// One step along the gradients that backward left.
-  void step(double rate);
+  /// One step along the gradients that backward left, the `number`-th, from 0.
+  void step(double rate, std::int64_t number);
 
   /// Tensors that a continued run needs besides the module's own, by name; written in place.
   std::map<std::string, torch::Tensor> state() const;
@@ -38,24 +38,39 @@ class Optimizer {
     torch::Tensor momentum;
     double decay = 0;
   };
+  /// A parameter that shows the entries which hidden weights are clustered to.
+  struct Clusters {
+    Variable* variable;
+    codec::CodebookOptions how;
+    torch::Tensor hidden;
+    torch::Tensor momentum;
+    torch::Tensor slot;     ///< Entry of each element, counted over all books.
+    torch::Tensor entries;  ///< f32, all books one behind the other, as long as they may become.
+  };
   struct Mask {
     Variable* variable;
     torch::Tensor keep;  ///< 0 or 1, in the parameter's type.
   };
 
   void add_mask(Variable& variable, const std::vector<std::uint8_t>& bytes);
+  void add_clusters(Variable& variable, const codec::CodebookOptions& how);
   void add_book(Variable& variable, const codec::Codebooks& codebooks);
   double decay_of(const Variable& variable) const;
   void clip();
   void step_free(double rate);
   void step_book(Book& book, double rate);
+  void step_clusters(Clusters& clusters, double rate, bool again);
+  void cluster(Clusters& clusters);
+  /// Where momentum carries a parameter of that gradient.
+  torch::Tensor direction(torch::Tensor slope, torch::Tensor& momentum) const;
 
   Module& module_;
   Options options_;
-  std::vector<Variable*> free_;         ///< Parameters without codebooks.
+  std::vector<Variable*> free_;         ///< Parameters without codebooks and clusters.
   std::vector<torch::Tensor> momenta_;  ///< Of those.
   std::vector<Mask> masks_;
   std::vector<Book> books_;
+  std::vector<Clusters> clusters_;
 };
 
 }  // namespace syncopate::train

@@ -37,8 +37,13 @@ std::string identity_of(const Constraints& constraints) {
     add(std::as_bytes(std::span(books.assignment)));
     for (const std::vector<float>& book : books.books) add(std::as_bytes(std::span(book)));
   }
-  return fmt::format("{} masks, {} codebooks, {:016x}", constraints.masks.size(),
-                     constraints.codebooks.size(), all);
+  std::string text = fmt::format("{} masks, {} codebooks, {:016x}", constraints.masks.size(),
+                                 constraints.codebooks.size(), all);
+  for (const auto& [name, how] : constraints.clusters) {
+    text += fmt::format(", {} clustered to {} bits, rows {}, rate {}", name, how.bits,
+                        how.rows_per_book, how.rate);
+  }
+  return text;
 }
 
 }  // namespace
@@ -71,6 +76,7 @@ std::map<std::string, std::string> identity_of(const Run& run, const Options& op
       {"momentum of statistics", number(options.statistics_momentum)},
       {"clipping", number(options.clip_gradient)},
       {"rate of codebooks", number(options.codebook_rate)},
+      {"steps between clusterings", number(options.cluster_every)},
       {"augmentation", fmt::format("flip {}, shift {}, cutout {}", a.flip, a.crop_pad, a.cutout)},
       {"seed", number(options.seed)}};
   std::string how = fmt::format("scale {}, bgr {}", run.normalization.scale, run.normalization.bgr);
@@ -104,6 +110,7 @@ void check_options(const Options& options, std::int64_t pictures) {
   require(options.distillation.temperature > 0, "the temperature must be above 0");
   require(options.distillation.weight >= 0 && options.distillation.weight <= 1,
           "the weight of distillation must be in [0, 1]");
+  require(options.cluster_every >= 1, "there must be at least 1 step between clusterings");
   require(options.report_every >= 1 && options.test_every >= 1,
           "reports and tests come every 1 batch or epoch at the most");
 }

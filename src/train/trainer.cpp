@@ -20,6 +20,7 @@
 #include "train/picture_store.h"
 #include "train/run_rules.h"
 #include "train/teacher.h"
+#include "train/transfer.h"
 
 namespace syncopate::train {
 namespace {
@@ -84,21 +85,6 @@ void check_fit(const ir::Graph& graph, const data::DataSet& set) {
     fail("{}: '{}' has labels up to {}, but the network gives {} scores", graph.source, set.name,
          most, classes);
   }
-}
-
-Tensor to_host(const torch::Tensor& tensor) {
-  const torch::Tensor host = tensor.detach().to(torch::kCPU, torch::kFloat).contiguous();
-  Tensor result =
-      Tensor::uninitialized(DType::f32, Shape(host.sizes().begin(), host.sizes().end()));
-  std::memcpy(result.mutable_raw().data(), host.data_ptr(), result.bytes());
-  return result;
-}
-
-void from_host(const Tensor& source, torch::Tensor target) {
-  const torch::NoGradGuard guard;
-  torch::Tensor host = torch::empty(source.shape(), torch::kFloat);
-  std::memcpy(host.data_ptr(), source.raw().data(), source.bytes());
-  target.copy_(host);
 }
 
 }  // namespace
@@ -205,7 +191,7 @@ void Session::Impl::train_step() {
   const torch::Tensor logits = module.logits(x, true, options.statistics_momentum);
   const torch::Tensor loss = loss_of(logits, x, labels, picked, flips);
   loss.backward();
-  optimizer->step(rate_at(options, step, batches));
+  optimizer->step(rate_at(options, step, batches), step);
   const torch::NoGradGuard guard;
   const torch::Tensor correct = logits.argmax(1).eq(labels).sum().to(torch::kDouble);
   sums.add_(torch::stack({loss.detach().to(torch::kDouble) * static_cast<double>(batch), correct}));

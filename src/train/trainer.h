@@ -74,6 +74,7 @@ struct Options {
   /// Factor on the rate of codebook entries, whose mean gradients are smaller than those of single
   /// weights. See Constraints.
   double codebook_rate = 1;
+  std::int64_t cluster_every = 10;  ///< Steps. See Constraints::clusters.
   Augmentation augmentation;
   Distillation distillation;
   std::uint64_t seed = 1;
@@ -91,6 +92,12 @@ struct Constraints {
   /// weights themselves projected onto what the assignment allows, so that rates mean the same with
   /// and without codebooks. Entries that are zero stay zero.
   std::map<std::string, codec::Codebooks> codebooks;
+  /// By the constant's name: the network computes with the entries that its weights are clustered
+  /// to, which are clustered again every Options::cluster_every steps; gradients go to the weights
+  /// behind as if nothing had been rounded (straight through: Bengio et al. 2013). In between
+  /// assignments stay and entries are their members' means. What the session
+  /// hands back are entries. Masks hold for the weights behind.
+  std::map<std::string, codec::CodebookOptions> clusters;
 };
 
 /// One epoch in the log.
@@ -164,7 +171,8 @@ class Session {
   /// Replaces one constant; InputError for an unknown name or another shape.
   void set_weight(const std::string& name, const Tensor& weight);
   Tensor weight(const std::string& name) const;
-  /// Codebooks with the entries of the last training, ascending.
+  /// Codebooks with the entries of the last training, ascending; of weights that were clustered
+  /// again and again the last ones.
   std::map<std::string, codec::Codebooks> codebooks() const;
 
   /// "cpu, 2 threads, bf16" or the like.

@@ -277,6 +277,75 @@ TEST(Session, CodebookMembersStayEqualAndAreTrained) {
   }
 }
 
+/// Clusters of one bit for the small network's matrices, the first one half zeros.
+struct Clustered {
+  const Sets sets;
+  ir::Graph start;
+  Constraints constraints;
+  Options options = quick();
+
+  Clustered() {
+    Session dense = session(sets, small_network());
+    options.epochs = 8;
+    dense.train(options);
+    start = dense.graph();
+    auto& mask = constraints.masks["ip1.weight"];
+    for (std::size_t i = 0; i < 16 * 128; ++i) mask.push_back(i % 2);
+    constraints.clusters["ip1.weight"] = {.bits = 1, .rows_per_book = 8};
+    constraints.clusters["ip2.weight"] = {.bits = 1};
+    options.cluster_every = 3;
+  }
+};
+
+TEST(Session, ClusteredWeightsShowEntriesAndFindBetterOnes) {
+  Clustered test;
+  // What clustering costs, and what training the entries alone, assignments fixed, gives back.
+  Session tied = session(test.sets, test.start);
+  Constraints fixed;
+  for (const auto& [name, how] : test.constraints.clusters) {
+    Tensor weights = tied.weight(name);
+    if (const auto mask = test.constraints.masks.find(name); mask != test.constraints.masks.end()) {
+      const std::span<float> values = weights.mutable_data<float>();
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] *= mask->second[i];
+    }
+    fixed.codebooks[name] = codec::cluster(weights, how);
+  }
+  tied.train(test.options, fixed);
+  Session free = session(test.sets, test.start);
+  free.train(test.options, test.constraints);
+  EXPECT_LT(free.score().loss, tied.score().loss);
+  const auto books = free.codebooks();
+  ASSERT_EQ(books.size(), 2U);
+  EXPECT_EQ(books.at("ip1.weight").books.size(), 2U);
+  for (const auto& [name, book] : books) {
+    EXPECT_EQ(codec::expand(book), free.weight(name));
+    for (const auto& entries : book.books) EXPECT_LE(entries.size(), 3U) << name;
+    // Weights changed their entries, too.
+    EXPECT_NE(book.assignment, tied.codebooks().at(name).assignment);
+  }
+  const Tensor masked = free.weight("ip1.weight");
+  for (std::size_t i = 0; i < 16 * 128; i += 2) ASSERT_EQ(masked.data<float>()[i], 0);
+}
+
+TEST(Session, ClusteredTrainingResumesToTheSameResult) {
+  Clustered test;
+  Session whole = session(test.sets, test.start);
+  whole.train(test.options, test.constraints);
+  test.options.checkpoints.path = temporary("clustered");
+  int calls = 0;
+  Session first = session(test.sets, test.start);
+  EXPECT_FALSE(
+      first.train(test.options, test.constraints, [&](const Progress&) { return ++calls < 15; })
+          .complete);
+  Session second = session(test.sets, test.start);
+  const Outcome rest = second.train(test.options, test.constraints);
+  EXPECT_TRUE(rest.resumed);
+  EXPECT_EQ(weights_of(second.graph()), weights_of(whole.graph()));
+  // Other clusters are another run.
+  test.constraints.clusters["ip2.weight"].rate = 0.1;
+  EXPECT_NE(error_of([&] { second.train(test.options, test.constraints); }), "");
+}
+
 /// One step of plain gradient descent moves an entry by rate times the mean gradient of its
 /// members.
 TEST(Session, AnEntryMovesByTheMeanGradientOfItsMembers) {

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <span>
 
+#include "base/checksum.h"
 #include "cli/arguments.h"
 #include "cli/interrupt.h"
 #include "cli/outputs.h"
@@ -38,14 +40,19 @@ CoachOptions to_coach(const ShrinkArguments& arguments, const data::DataSet& set
 }
 
 /// Whose answers are learned from, in words.
-std::string taught_by(const ShrinkArguments& from) {
+std::string taught_by(const ShrinkArguments& from, const CoachOptions& coaching) {
   if (from.no_distillation) return "labels";
-  const std::string who = from.teacher.empty() ? "distilled" : "distilled from " + from.teacher;
+  std::string who = "distilled";
+  if (coaching.teacher) {
+    const std::string teacher = onnx::export_bytes(*coaching.teacher);
+    who += fmt::format(" from {:016x}", base::checksum(std::as_bytes(std::span(teacher))));
+  }
   return from.teacher_sees == "once" ? who + " once" : who;
 }
 
-shrink::Options to_options(const CompressArguments& arguments, const train::Options& tuning) {
+shrink::Options to_options(const CompressArguments& arguments, const CoachOptions& coaching) {
   const ShrinkArguments& from = arguments.shrink;
+  const train::Augmentation& augmentation = coaching.tuning.augmentation;
   shrink::Options options;
   options.budget = from.budget;
   options.pruning = to_pruning(from.pruning);
@@ -54,6 +61,7 @@ shrink::Options to_options(const CompressArguments& arguments, const train::Opti
   options.step_epochs = from.step_epochs;
   options.more_epochs = from.more_epochs;
   options.settle_epochs = from.settle_epochs;
+  options.cluster_epochs = from.cluster_epochs;
   options.book_epochs = from.book_epochs;
   options.conv_bits = from.conv_bits;
   options.fc_bits = from.fc_bits;
@@ -69,7 +77,7 @@ shrink::Options to_options(const CompressArguments& arguments, const train::Opti
       "{}, {}, scan {}, limit {}",
       from.data, from.pruning.block, from.pruning.fc_block, from.pruning.criterion,
       fmt::join(from.pruning.keep, " "), from.rate, from.weight_decay, from.batch,
-      tuning.augmentation.flip, tuning.augmentation.crop_pad, from.precision, taught_by(from),
+      augmentation.flip, augmentation.crop_pad, from.precision, taught_by(from, coaching),
       from.scan_pictures, from.normalization.limit);
   return options;
 }
@@ -97,7 +105,7 @@ void shrink_command(const CompressArguments& arguments, int threads, Console& co
       flow::normalization(to_input(from.normalization), test.channels);
 
   const CoachOptions coaching = to_coach(from, train, threads);
-  const shrink::Options options = to_options(arguments, coaching.tuning);
+  const shrink::Options options = to_options(arguments, coaching);
   ProgressBar bar(console.progress_visible());
   std::string phase = "tune";
   TrainingCoach coach(

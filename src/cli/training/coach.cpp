@@ -65,8 +65,8 @@ void TrainingCoach::tune(ir::Graph& graph, const shrink::Constraints& constraint
   options.distillation.teacher = !options_.distill  ? nullptr
                                  : options_.teacher ? &*options_.teacher
                                                     : &dense_;
-  const train::Outcome outcome =
-      session_.train(options, {constraints.masks, constraints.books}, progress_);
+  const train::Outcome outcome = session_.train(
+      options, {constraints.masks, constraints.books, constraints.clusters}, progress_);
   if (!outcome.complete) throw Interrupted();
   graph = session_.graph();
   std::error_code ignored;  // A checkpoint that stays is only in the way of nobody.
