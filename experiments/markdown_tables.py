@@ -12,6 +12,15 @@ def cell(value):
     return value if isinstance(value, str) else f"{value:,.0f}" if value == int(value) else f"{value:.2f}"
 
 
+def training(log, wanted):
+    """A section about a network that was trained from scratch, from what `train --json` wrote."""
+    return ["## Trained from scratch", "",
+            f"{100 * log['test_accuracy']:.2f} %, wanted {wanted} %: {log['recipe']}; {log['platform']}.", "",
+            *table(["epoch", "loss", "top-1 of training pictures", "top-1"],
+                   [[str(e["epoch"]), f"{e['loss']:.4f}", 100 * e["train_accuracy"],
+                     100 * e["test_accuracy"] if e["test_accuracy"] >= 0 else "-"] for e in log["epochs"]])]
+
+
 def table(columns, rows):
     """Lines, an empty one behind them."""
     return ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns),
