@@ -82,6 +82,21 @@ Variable Module::variable(ir::ValueId value, Role role, bool trained) {
   return result;
 }
 
+Tensor to_host(const torch::Tensor& tensor) {
+  const torch::Tensor host = tensor.detach().to(torch::kCPU, torch::kFloat).contiguous();
+  Tensor result =
+      Tensor::uninitialized(DType::f32, Shape(host.sizes().begin(), host.sizes().end()));
+  std::memcpy(result.mutable_raw().data(), host.data_ptr(), result.bytes());
+  return result;
+}
+
+void from_host(const Tensor& source, torch::Tensor target) {
+  const torch::NoGradGuard guard;
+  torch::Tensor host = torch::empty(source.shape(), torch::kFloat);
+  std::memcpy(host.data_ptr(), source.raw().data(), source.bytes());
+  target.copy_(host);
+}
+
 torch::Tensor Module::to_device(const Tensor& tensor) const {
   torch::Tensor result = torch::empty(tensor.shape(), torch_type(tensor.dtype()));
   std::memcpy(result.data_ptr(), tensor.raw().data(), tensor.bytes());
@@ -198,12 +213,7 @@ ir::Graph Module::graph() const {
   ir::Graph result = graph_;
   for (const std::vector<Variable>* variables : {&parameters_, &statistics_}) {
     for (const Variable& variable : *variables) {
-      const torch::Tensor host =
-          variable.tensor.detach().to(torch::kCPU, torch::kFloat).contiguous();
-      ir::Value& value = result.value(variable.value);
-      Tensor constant = Tensor::uninitialized(DType::f32, value.constant->shape());
-      std::memcpy(constant.mutable_raw().data(), host.data_ptr(), constant.bytes());
-      value.constant = std::move(constant);
+      result.value(variable.value).constant = to_host(variable.tensor);
     }
   }
   return result;

@@ -28,6 +28,12 @@ struct ModuleOptions {
   torch::ScalarType compute = torch::kFloat;
 };
 
+/// A tensor of the training device as one of f32.
+Tensor to_host(const torch::Tensor& tensor);
+
+/// Overwrites a tensor of the training device with one of f32, of the same shape.
+void from_host(const Tensor& source, torch::Tensor target);
+
 /// A network as a differentiable function of its inputs and constants. Keeps every layer as it is
 /// in the graph: batch normalization is not folded into its convolution.
 class Module {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "train/transfer.h"
-
 namespace syncopate::train {
 namespace {
 

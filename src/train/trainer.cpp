@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <thread>
@@ -20,7 +19,6 @@
 #include "train/picture_store.h"
 #include "train/run_rules.h"
 #include "train/teacher.h"
-#include "train/transfer.h"
 
 namespace syncopate::train {
 namespace {
