@@ -18,7 +18,7 @@ def training(log, wanted):
             f"{100 * log['test_accuracy']:.2f} %, wanted {wanted} %: {log['recipe']}; {log['platform']}.", "",
             *table(["epoch", "loss", "top-1 of training pictures", "top-1"],
                    [[str(e["epoch"]), f"{e['loss']:.4f}", 100 * e["train_accuracy"],
-                     100 * e["test_accuracy"] if e["test_accuracy"] >= 0 else "-"] for e in log["epochs"]])]
+                     100 * e["test_accuracy"] if "test_accuracy" in e else "-"] for e in log["epochs"]])]
 
 
 def table(columns, rows):

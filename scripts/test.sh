@@ -4,7 +4,7 @@
 # "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros  # the latter for cmake/Precompiled.cmake
+export CCACHE_NOHASHDIR=1
 export OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=1000  # docs/rationale/threads.md
 jobs=$(nproc)
 passed=0

@@ -35,7 +35,7 @@ for what in "$@"; do
       shrink balanced balanced.onnx "$public" --more-epochs 0 --method balanced --step-epochs 4 --q-rounding down --density 0.23 --step 0.47 --settle-epochs 22 ;;
     clustered)
       shrink clustered clustered.sync "$work/dense.onnx" --method magnitude --step-epochs 2 --more-epochs 4 --density 0.24 --step 0.47 \
-        --settle-epochs 0 --cluster-epochs 56 --book-epochs 0 --conv-bits 4 --rates 0.04 ;;
+        --settle-epochs 0 --cluster-epochs 56 --book-epochs 5 --conv-bits 4 --rates 0.04 ;;
   esac
 done
 describe_machine > "$work/machine.txt"
