@@ -48,9 +48,7 @@ std::vector<std::string> names_in(const std::string& path, bool folders) {
   return names;
 }
 
-std::uint64_t hash_of(const std::string& text) {
-  return Random(base::checksum(std::as_bytes(std::span(text)))).bits();
-}
+std::uint64_t hash_of(const std::string& text) { return Random(base::checksum(text)).bits(); }
 
 /// The pictures of every class in `folder`, numbered by `classes`.
 std::vector<File> files_by_class(const std::string& folder,

@@ -17,10 +17,6 @@
 namespace syncopate::shrink {
 namespace {
 
-std::uint64_t checksum_of(const std::string& text) {
-  return base::checksum(std::as_bytes(std::span(text.data(), text.size())));
-}
-
 void check(const Options& options) {
   const auto expect = [](bool holds, std::string_view what) {
     if (!holds) fail("compress: {}", what);
@@ -39,9 +35,10 @@ std::string identity_of(const ir::Graph& dense, const Options& o) {
   return fmt::format(
       "network {:016x}, budget {}, {} density {} step {}, epochs {} {} {} {}, bits {} {}, rows {}, "
       "rates {}, other {}, {}{}{}",
-      checksum_of(onnx::export_bytes(dense)), o.budget, prune::name_of(o.pruning.method), o.density,
-      o.step, o.step_epochs, o.more_epochs, o.settle_epochs, o.book_epochs, o.conv_bits, o.fc_bits,
-      o.rows_per_book, fmt::join(o.rates, " "), o.other_bits, o.codebooks ? "" : "no codebooks, ",
+      base::checksum(onnx::export_bytes(dense)), o.budget, prune::name_of(o.pruning.method),
+      o.density, o.step, o.step_epochs, o.more_epochs, o.settle_epochs, o.book_epochs, o.conv_bits,
+      o.fc_bits, o.rows_per_book, fmt::join(o.rates, " "), o.other_bits,
+      o.codebooks ? "" : "no codebooks, ",
       o.cluster_epochs > 0 ? fmt::format("clustered {}, ", o.cluster_epochs) : "", o.identity);
 }
 
@@ -220,12 +217,10 @@ class Pipeline {
   std::optional<State> quantize(const State& pruned, std::size_t step, bool insist) {
     for (const double rate : options_.rates) {
       const std::string name = fmt::format("books-{}-{}", step, rate);
-      ir::Graph graph = options_.cluster_epochs > 0 ? clustered(pruned, rate, name)
-                                                    : made_up_for(pruned, rate, name);
-      Constraints constraints;
-      constraints.books =
-          options_.cluster_epochs > 0 ? read_books(graph) : cluster_layers(graph, rate);
-      constraints.masks = masks_of(graph, options_.pruning);
+      ir::Graph graph = options_.cluster_epochs > 0
+                            ? tuned_to_clusters(pruned, rate, name)
+                            : clustered(made_up_for(pruned, rate, name), rate);
+      Constraints constraints{masks_of(graph, options_.pruning), read_books(graph), {}};
       State tuned_state =
           tuned(name, std::move(graph), constraints, options_.book_epochs, kBookRate);
       constraints.books = read_books(tuned_state.graph);
@@ -256,9 +251,7 @@ class Pipeline {
   /// A rate makes small weights zero; here the others are tuned to make up for these, before they
   /// are clustered.
   ir::Graph made_up_for(const State& pruned, double rate, const std::string& name) {
-    ir::Graph clustered = pruned.graph;
-    cluster_layers(clustered, rate);
-    const prune::Masks masks = masks_of(clustered, options_.pruning);
+    const prune::Masks masks = masks_of(clustered(pruned.graph, rate), options_.pruning);
     if (masks == masks_of(pruned.graph, options_.pruning)) return pruned.graph;
     ir::Graph graph = pruned.graph;
     prune::apply(graph, masks);
@@ -269,7 +262,7 @@ class Pipeline {
   }
 
   /// Weights find the entries that suit the network while they are trained.
-  ir::Graph clustered(const State& pruned, double rate, const std::string& name) {
+  ir::Graph tuned_to_clusters(const State& pruned, double rate, const std::string& name) {
     Constraints constraints{masks_of(pruned.graph, options_.pruning), {}, {}};
     for (const prune::Layer& layer : prune::prunable_layers(pruned.graph)) {
       constraints.clusters.emplace(layer.value, books_of(layer, rate));
@@ -295,16 +288,13 @@ class Pipeline {
     return books;
   }
 
-  /// Clusters every layer in place.
-  std::map<std::string, codec::Codebooks> cluster_layers(ir::Graph& graph, double rate) const {
-    std::map<std::string, codec::Codebooks> books;
+  /// The graph with every layer clustered.
+  ir::Graph clustered(ir::Graph graph, double rate) const {
     for (const prune::Layer& layer : prune::prunable_layers(graph)) {
       std::optional<Tensor>& weights = graph.value(layer.weights.value).constant;
-      codec::Codebooks made = codec::cluster(*weights, books_of(layer, rate));
-      weights = codec::expand(made);
-      books.emplace(layer.value, std::move(made));
+      weights = codec::expand(codec::cluster(*weights, books_of(layer, rate)));
     }
-    return books;
+    return graph;
   }
 
   codec::Bytes coded(const ir::Graph& graph, const std::map<std::string, codec::Codebooks>& books,

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <span>
 
 #include "base/checksum.h"
 #include "cli/arguments.h"
@@ -44,8 +43,7 @@ std::string taught_by(const ShrinkArguments& from, const CoachOptions& coaching)
   if (from.no_distillation) return "labels";
   std::string who = "distilled";
   if (coaching.teacher) {
-    const std::string teacher = onnx::export_bytes(*coaching.teacher);
-    who += fmt::format(" from {:016x}", base::checksum(std::as_bytes(std::span(teacher))));
+    who += fmt::format(" from {:016x}", base::checksum(onnx::export_bytes(*coaching.teacher)));
   }
   return from.teacher_sees == "once" ? who + " once" : who;
 }
