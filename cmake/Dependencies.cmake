@@ -49,6 +49,13 @@ add_library(syncopate_jbig INTERFACE)
 target_include_directories(syncopate_jbig SYSTEM INTERFACE ${JBIG_INCLUDE_DIR})
 target_link_libraries(syncopate_jbig INTERFACE ${JBIG_LIBRARY})
 
+if(SYNCOPATE_TESTS)
+  # Tests spend their time in what they test; compiling them is a third faster with little optimization.
+  add_library(syncopate_gtest INTERFACE)
+  target_link_libraries(syncopate_gtest INTERFACE GTest::gtest_main)
+  target_compile_options(syncopate_gtest INTERFACE $<$<CONFIG:Release>:-O1>)
+endif()
+
 # What every target of the project is compiled with.
 add_library(syncopate_options INTERFACE)
 # Designated initializers name what they set and leave the rest to the declared defaults.

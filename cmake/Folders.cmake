@@ -26,7 +26,7 @@ function(syncopate_folder name)
   target_link_libraries(syncopate_${target} ${scope} syncopate_options fmt::fmt ${ARG_LINKS})
   if(SYNCOPATE_TESTS AND tests)
     add_executable(${target}_test ${tests})
-    target_link_libraries(${target}_test PRIVATE syncopate_${target} GTest::gtest_main)
+    target_link_libraries(${target}_test PRIVATE syncopate_${target} syncopate_gtest)
     target_compile_definitions(${target}_test PRIVATE
                                SYNCOPATE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${target} COMMAND ${target}_test)

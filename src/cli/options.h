@@ -186,6 +186,7 @@ struct TrainArguments {
   bool initialize = false;  ///< Forget the file's weights.
   bool keep_zeros = false;  ///< Weights that are zero stay zero.
   // Where absent, the recipe decides.
+  std::optional<std::string> start;
   std::optional<std::int64_t> epochs, batch;
   std::optional<double> rate, momentum, weight_decay, warmup, label_smoothing;
   std::optional<std::string> schedule;

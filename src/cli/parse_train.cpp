@@ -12,6 +12,10 @@ void add_recipe(App& app, TrainArguments& train) {
     return app.add_option(name, into, text)->type_name(type)->group("Recipe");
   };
   const auto at_least = [](double low) { return CLI::Range(low, 1e9).description(""); };
+  option("--start", train.start,
+         "Random weights to begin with: he, or identity: filters that hand on one input each first",
+         "HOW")
+      ->check(CLI::IsMember({"he", "identity"}).description(""));
   option("--epochs", train.epochs, "Times every picture is seen", "N")->check(at_least(0));
   option("--batch", train.batch, "Pictures of one step [128]", "N")->check(at_least(1));
   option("--rate", train.rate, "Learning rate at its highest", "X");

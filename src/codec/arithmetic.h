@@ -1,16 +1,28 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <span>
 
 #include "codec/bytes.h"
+#include "codec/lanes.h"
 
 namespace syncopate::codec {
 
 /// Probabilities are of a one, in 1/65536, from 1 to 65535.
 inline constexpr std::uint32_t kEven = 1U << 15;
+
+inline constexpr int kMixSymbols = 16;
+
+/// Bounds of symbols on a scale of kSymbolScale, as the arithmetic coder takes them: symbol s has
+/// [bound[s], bound[s + 1]), never empty.
+struct Bounds {
+  alignas(32) std::array<std::int32_t, kMixSymbols + 8> bound;
+};
+inline constexpr int kSymbolBits = 15;
+inline constexpr std::int32_t kSymbolScale = 1 << kSymbolBits;
 
 /// Binary arithmetic encoder: a 64-bit interval, renormalized by 32 bits, carries propagated into
 /// what is already written. Costs at most two bytes over the ideal code length.
@@ -34,6 +46,22 @@ class ArithmeticEncoder {
       range_ <<= 32;
     }
     return bit;
+  }
+
+  /// Codes one of sixteen symbols. `low` and `high` repeat what `bounds` has.
+  int code_symbol(const Words& /*low*/, const Words& /*high*/, const Bounds& bounds, int symbol) {
+    const std::uint64_t unit = range_ >> kSymbolBits;
+    const auto at = static_cast<std::size_t>(symbol);
+    const auto start = static_cast<std::uint64_t>(bounds.bound[at]);
+    const std::uint64_t before = low_;
+    low_ += start * unit;
+    if (low_ < before) carry();
+    range_ = (static_cast<std::uint64_t>(bounds.bound[at + 1]) - start) * unit;
+    if (range_ < (std::uint64_t{1} << 32)) {
+      put_word();
+      range_ <<= 32;
+    }
+    return symbol;
   }
 
   /// Writes the shortest end. The decoder reads zeros behind it.
@@ -95,6 +123,23 @@ class ArithmeticDecoder {
       code_ = (code_ << 32) | word();
     }
     return one ? 1 : 0;
+  }
+  [[gnu::always_inline]] int code_symbol(const Words& low, const Words& high, const Bounds& bounds,
+                                         int /*unused*/) {
+    const std::uint64_t unit = range_ >> kSymbolBits;
+    const std::uint64_t target = std::min<std::uint64_t>(code_ / unit, kSymbolScale - 1);
+    const auto wanted = static_cast<std::int32_t>(target);
+    // Comparisons are -1 where true; the first bound is 0 and counts always.
+    const int symbol = -static_cast<int>(total_of((low <= wanted) + (high <= wanted))) - 1;
+    const auto at = static_cast<std::size_t>(symbol);
+    const auto start = static_cast<std::uint64_t>(bounds.bound[at]);
+    code_ -= start * unit;
+    range_ = (static_cast<std::uint64_t>(bounds.bound[at + 1]) - start) * unit;
+    if (range_ < (std::uint64_t{1} << 32)) [[unlikely]] {
+      range_ <<= 32;
+      code_ = (code_ << 32) | word();
+    }
+    return symbol;
   }
   /// True when more was read than there was: the input is too short for what it claims.
   bool overran() const { return overrun_ > 8; }

@@ -16,7 +16,7 @@ namespace syncopate::codec {
 namespace {
 
 constexpr std::array<char, 8> kMagic = {'\x89', 'S', 'Y', 'N', 'C', '\r', '\n', '\x1a'};
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kVersion = 2;
 constexpr std::size_t kHeaderBytes = 16;
 constexpr std::size_t kLongestHead = 8192;
 constexpr std::uint64_t kMostRank = 16;

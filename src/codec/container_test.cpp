@@ -254,7 +254,7 @@ TEST(Container, NamesAreUniqueAndVersionsNamed) {
     FAIL();
   } catch (const InputError& error) {
     EXPECT_STREQ(error.what(),
-                 "'new.sync' is a .sync file of format version 9, expected 1: compress it again");
+                 "'new.sync' is a .sync file of format version 9, expected 2: compress it again");
   }
 }
 

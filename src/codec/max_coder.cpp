@@ -8,11 +8,9 @@
 namespace syncopate::codec {
 namespace {
 
-/// Mean bucket number the shift aims at: unary codes stay short, buckets narrow.
-constexpr double kMeanBucket = 0.8;
-
-/// Tensors of magnitudes up to this are coded in buckets of one.
-constexpr std::uint32_t kUnaryAlone = 12;
+/// Highest mean magnitude of the bins of what is not zero. [assumed: from 1.4 to 4, 8-bit weights
+/// lose 1 % of their size]
+constexpr double kMeanBin = 4;
 
 struct Magnitudes {
   double mean = 0;  ///< Over all values.
@@ -42,12 +40,13 @@ MaxHeader choose(std::span<const std::int32_t> values, const Shape& shape) {
   const Magnitudes m = magnitudes_of(values);
   MaxHeader header;
   header.blocks = detect_blocks(values, shape);
-  while (m.largest > kUnaryAlone && header.shift < 24 &&
-         m.mean_nonzero > kMeanBucket * (2 << header.shift))
+  while (m.largest > kMixSymbols / 2 - 1 && header.shift < 24 &&
+         m.mean_nonzero > kMeanBin * (1 << header.shift)) {
     ++header.shift;
-  header.zero_flag = header.shift < 2 || m.zeros > 0.12;
+  }
+  header.zero_apart = header.shift < 2 || m.zeros > 0.12;
+  header.largest = static_cast<std::uint32_t>(header.bin_of(static_cast<std::int32_t>(m.largest)));
   if (m.largest > 0) {
-    header.largest = (m.largest - (header.zero_flag ? 1 : 0)) >> header.shift;
     int exponent = 0;
     const double fraction = std::frexp(std::max(m.mean, 1e-4), &exponent);  // [0.5, 1)
     header.mean = std::clamp((exponent - 1 + 16) * 8 + static_cast<int>(fraction * 16) - 8, 0, 511);
@@ -55,11 +54,11 @@ MaxHeader choose(std::span<const std::int32_t> values, const Shape& shape) {
   return header;
 }
 
-/// Blocks, zero flag and shift in two bytes, then bucket and mean.
+/// Blocks, bins of zero and shift in two bytes, then largest bin and mean.
 void write(ByteWriter& writer, const MaxHeader& header) {
   const int log_block = std::countr_zero(static_cast<unsigned>(header.blocks.outputs));
   writer.put(static_cast<std::uint8_t>(log_block | (header.blocks.transposed ? 8 : 0) |
-                                       (header.zero_flag ? 16 : 0)));
+                                       (header.zero_apart ? 16 : 0)));
   writer.put(static_cast<std::uint8_t>(header.shift));
   writer.varint(header.largest);
   writer.varint(static_cast<std::uint64_t>(header.mean));
@@ -70,11 +69,11 @@ MaxHeader read_header(ByteReader& reader) {
   const auto flags = reader.take<std::uint8_t>();
   if ((flags & 7) > 6 || flags > 31) fail("its layout is unknown ({})", flags);
   header.blocks = {1 << (flags & 7), (flags & 8) != 0};
-  header.zero_flag = (flags & 16) != 0;
+  header.zero_apart = (flags & 16) != 0;
   header.shift = reader.take<std::uint8_t>();
   if (header.shift > 24) fail("its shift is {}, expected at most 24", header.shift);
-  header.largest = static_cast<std::uint32_t>(reader.varint(
-      "its largest bucket", static_cast<std::uint64_t>(kLargestInteger) >> header.shift));
+  header.largest = static_cast<std::uint32_t>(
+      reader.varint("its largest bin", static_cast<std::uint64_t>(header.bin_of(kLargestInteger))));
   header.mean = static_cast<int>(reader.varint("its mean", 511));
   return header;
 }

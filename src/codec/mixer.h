@@ -6,19 +6,14 @@
 #include <limits>
 #include <vector>
 
-#include "base/error.h"
+#include "codec/lanes.h"
 
-// Logistic mixing of eight adaptive predictions, the inner loop of the "max" mode. All arithmetic
-// is IEEE single precision in a fixed order and without contraction (see CMakeLists.txt), so that
-// every instruction set, compiler and sanitizer build predicts bit for bit the same; a stream
-// written on one machine decodes on any other.
+// Logistic mixing of eight adaptive predictions of one bit. All arithmetic is IEEE single precision
+// in a fixed order and without contraction (see CMakeLists.txt), so that every instruction set,
+// compiler and sanitizer build predicts bit for bit the same; a stream written on one machine
+// decodes on any other.
 
 namespace syncopate::codec {
-
-inline constexpr int kLanes = 8;
-using Floats = float __attribute__((vector_size(32)));
-using Words = std::int32_t __attribute__((vector_size(32)));
-using Pairs = std::int64_t __attribute__((vector_size(32)));
 
 /// What one context knows about one decision: a probability, how often it was seen, and their
 /// evidence (log odds, less while little was seen), which is what the mixer adds up. One word,
@@ -81,23 +76,6 @@ extern const LearningConstants kLearning;
   const Floats high = c.high[0] - c.high[1] * t;
   const Floats p = low + square * (middle + square * high);
   out = p * t + __builtin_convertvector(exponent >> 23, Floats) * c.log_2;
-}
-
-/// The sum of all lanes, always in the same order.
-[[gnu::always_inline]] inline float sum_of(const Floats& v) {
-  using Half = float __attribute__((vector_size(16)));
-  const Half low = __builtin_shufflevector(v, v, 0, 1, 2, 3);
-  const Half high = __builtin_shufflevector(v, v, 4, 5, 6, 7);
-  const Half four = low + high;
-  const Half two = four + __builtin_shufflevector(four, four, 2, 3, 0, 1);
-  return two[0] + two[1];
-}
-/// The same sum when lane 0, where `v` has 0, is known later than the others.
-[[gnu::always_inline]] inline float sum_of(const Floats& v, float first) {
-  using Half = float __attribute__((vector_size(16)));
-  const Half four =
-      __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
-  return ((first + four[0]) + four[2]) + (four[1] + four[3]);
 }
 
 /// What eight contexts learn from a decision: probabilities move by 1/(times seen + 1.8), at least

@@ -24,13 +24,15 @@ struct Change {
   std::int64_t cut_top = 0, cut_left = 0;  ///< Of the square, which may hang over an edge.
 };
 
-Change draw(const Augmentation& how, const data::DataSet& set, Random random) {
+Change draw(const Augmentation& how, const data::DataSet& set, std::uint64_t seed,
+            std::int64_t epoch, std::int64_t index) {
+  Random random = stream(seed, epoch, index);
   Change change;
   if (how.crop_pad > 0) {
     change.shift_y = random.integer(-how.crop_pad, how.crop_pad);
     change.shift_x = random.integer(-how.crop_pad, how.crop_pad);
   }
-  if (how.flip) change.flip = random.chance(0.5);
+  if (how.flip) change.flip = stream(seed, -1, index).chance(0.5) == (epoch % 2 == 0);
   if (how.cutout > 0) {
     change.cut_top = random.integer(0, set.height - 1) - how.cutout / 2;
     change.cut_left = random.integer(0, set.width - 1) - how.cutout / 2;
@@ -123,7 +125,7 @@ std::vector<bool> augment(const data::DataSet& set, std::span<const std::int64_t
       std::copy(from, from + size, to);
       flips.push_back(false);
     } else {
-      const Change change = draw(how, set, stream(seed, epoch, index));
+      const Change change = draw(how, set, seed, epoch, index);
       write_picture(set, from, change, fill, to);
       if (how.cutout > 0) cut_out(set, change, how.cutout, fill, to);
       flips.push_back(change.flip);

@@ -73,6 +73,21 @@ TEST(Augment, ShiftsAndFlipsEveryWayThereIs) {
   EXPECT_EQ(seen.size(), 50U);
 }
 
+TEST(Augment, EveryOtherEpochShowsAPictureInTheMirror) {
+  const data::DataSet set = numbered(400);
+  const Augmentation flip{true, 0, 0};
+  const auto first = run(set, flip, 1, 0), second = run(set, flip, 1, 1);
+  std::int64_t flipped = 0;
+  for (std::int64_t i = 0; i < set.count(); ++i) {
+    const bool now = matches(set, first, i, 0, 0, true);
+    EXPECT_TRUE(matches(set, second, i, 0, 0, !now)) << i;
+    flipped += now ? 1 : 0;
+  }
+  EXPECT_NEAR(static_cast<double>(flipped), 200, 40);
+  EXPECT_EQ(run(set, flip, 1, 2), first);
+  EXPECT_NE(run(set, flip, 2, 0), first);
+}
+
 TEST(Augment, ShiftsBeyondThePicture) {
   const data::DataSet set = numbered(300);
   run(set, {true, 20, 0});  // under sanitizers: stays inside its buffers

@@ -1,7 +1,10 @@
 #include "train/parameters.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
+#include <span>
 
 #include "base/random.h"
 
@@ -105,6 +108,26 @@ class Collector {
   Trainable result_;
 };
 
+/// Makes the first filters of every group of a convolution hand on one input each.
+void copy_inputs(Graph& graph, const Node& node, std::int64_t groups) {
+  std::optional<Tensor>& constant = graph.value(node.inputs[1]).constant;
+  if (!constant || constant->dtype() != DType::f32) return;
+  const Shape& shape = constant->shape();
+  if (!std::all_of(shape.begin() + 2, shape.end(), [](std::int64_t k) { return k % 2 == 1; })) {
+    return;
+  }
+  const std::int64_t inputs = shape[1], outputs = shape[0] / groups;
+  const std::int64_t window = others(shape, 0) / inputs;
+  const std::span<float> weights = constant->mutable_data<float>();
+  for (std::int64_t group = 0; group < groups; ++group) {
+    for (std::int64_t i = 0; i < std::min(inputs, outputs); ++i) {
+      const std::int64_t first = (group * outputs + i) * inputs * window;
+      std::fill_n(weights.begin() + first, inputs * window, 0.0F);
+      weights[static_cast<std::size_t>(first + i * window + window / 2)] = 1;
+    }
+  }
+}
+
 }  // namespace
 
 Trainable trainable(const Graph& graph) {
@@ -131,7 +154,7 @@ Graph unshared(const Graph& graph, std::map<std::string, std::string>* origins) 
   return result;
 }
 
-void initialize(Graph& graph, std::uint64_t seed) {
+void initialize(Graph& graph, std::uint64_t seed, Start start) {
   Random random(seed);
   const Trainable found = trainable(graph);
   for (const Parameter& parameter : found.parameters) {
@@ -158,6 +181,11 @@ void initialize(Graph& graph, std::uint64_t seed) {
   for (const Statistic& statistic : found.statistics) {
     for (float& value : graph.value(statistic.value).constant->mutable_data<float>()) {
       value = statistic.variance ? 1.0F : 0.0F;
+    }
+  }
+  if (start == Start::identity) {
+    for (const Node& node : graph.nodes) {
+      if (const auto* conv = std::get_if<ir::Conv>(&node.op)) copy_inputs(graph, node, conv->group);
     }
   }
   graph.synthetic = false;

@@ -49,10 +49,17 @@ Trainable trainable(const ir::Graph& graph);
 /// each copy.
 ir::Graph unshared(const ir::Graph& graph, std::map<std::string, std::string>* origins = nullptr);
 
-/// Untrained values for everything in `trainable`: weights normal with variance 2 / fan-in (He),
-/// biases 0, scales 1, slopes 0.25, statistics 0 and 1. Same seed, same values on every platform.
-/// The graph is then no longer marked synthetic.
-void initialize(ir::Graph& graph, std::uint64_t seed);
+/// What weights are before training. `he`: normal with variance 2 / fan-in. `identity`: as many
+/// filters of a convolution as it has inputs begin as copies of one input each, so that pictures
+/// reach deep layers at once where no shortcuts carry them; the others as with `he`. Kernels
+/// without a center are left to `he`. [public: Zagoruyko and Komodakis 2017; a part of the filters:
+/// Jordan 2024]
+enum class Start : std::uint8_t { he, identity };
+
+/// Untrained values for everything in `trainable`: weights as said, biases 0, scales 1, slopes
+/// 0.25, statistics 0 and 1. Same seed, same values on every platform. The graph is then no longer
+/// marked synthetic.
+void initialize(ir::Graph& graph, std::uint64_t seed, Start start = Start::he);
 
 /// Why a graph whose inputs have a first extent N cannot process another number of pictures at once
 /// (an operator mixes them), naming the node; empty when it can.

@@ -32,9 +32,11 @@ struct Platform {
 
 /// Random changes to the pictures of training; each picture and epoch has its own.
 struct Augmentation {
-  bool flip = false;  ///< Left to right, for every other picture.
-  int crop_pad = 0;   ///< Pixels that pictures are shifted by at most, in each direction.
-  int cutout = 0;     ///< Side of a square that is painted in the mean color; 0: none.
+  /// Left to right: half of the pictures in the first epoch, the others in the next, and so on, so
+  /// that two epochs show every picture both ways. [public: Jordan 2024]
+  bool flip = false;
+  int crop_pad = 0;  ///< Pixels that pictures are shifted by at most, in each direction.
+  int cutout = 0;    ///< Side of a square that is painted in the mean color; 0: none.
   bool operator==(const Augmentation&) const = default;
 };
 

@@ -30,13 +30,13 @@ bool is_zoo_name(const std::string& network) {
   return false;
 }
 
-ir::Graph load_network(const TrainArguments& arguments, bool from_zoo) {
+ir::Graph load_network(const TrainArguments& arguments, bool from_zoo, train::Start start) {
   ModelArguments model;
   model.model = from_zoo ? "zoo:" + arguments.network : arguments.network;
   model.dims = arguments.dims;
   model.seed = arguments.seed;
   ir::Graph graph = flow::load_model(to_model(model));
-  if (graph.synthetic || arguments.initialize) train::initialize(graph, arguments.seed);
+  if (graph.synthetic || arguments.initialize) train::initialize(graph, arguments.seed, start);
   return graph;
 }
 
@@ -145,7 +145,7 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
                              : output.is_special()         ? ""
                                                            : arguments.output + ".checkpoint";
   const Output checkpoint("--checkpoint", options.checkpoints.path);
-  const ir::Graph graph = load_network(arguments, from_zoo);
+  const ir::Graph graph = load_network(arguments, from_zoo, recipe.start);
   const data::PictureShape shape = flow::picture_shape(graph);
   const data::DataSet train_set = data::load_data(recipe.data, arguments.root, data::Split::train,
                                                   shape, arguments.normalization.limit);

@@ -29,7 +29,8 @@ void set_network(Recipe& recipe, const std::string& network) {
     options.epochs = 120;
     options.rate = 0.05;
     options.warmup_epochs = 2;
-  } else {  // residual networks
+    recipe.start = train::Start::identity;  // deep, without shortcuts
+  } else {                                  // residual networks
     options.epochs = 120;
     options.rate = 0.1;
     options.warmup_epochs = 1;
@@ -83,6 +84,9 @@ Recipe recipe_for(const TrainArguments& arguments, bool from_scratch) {
   } else {
     options.epochs = 30;
     options.rate = 0.01;
+  }
+  if (arguments.start) {
+    recipe.start = *arguments.start == "he" ? train::Start::he : train::Start::identity;
   }
   if (!arguments.data.empty()) recipe.data = arguments.data;
   options.augmentation = augmentation_for(recipe.data);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cli/options.h"
+#include "train/parameters.h"
 #include "train/trainer.h"
 
 namespace syncopate::cli {
@@ -10,6 +11,7 @@ namespace syncopate::cli {
 /// A network's own way to be trained.
 struct Recipe {
   std::string data = "cifar10";
+  train::Start start = train::Start::he;
   train::Options options;
 };
 
