@@ -29,15 +29,16 @@ std::vector<std::uint8_t> edges_of(const KernelView& view) {
 
 using FourFloats = float __attribute__((vector_size(16)));
 using FourWords = std::int32_t __attribute__((vector_size(16)));
-/// 16 levels of magnitudes in units in which the mean is 0.4: positions of their logarithms, three
+/// Levels of magnitudes in units in which the mean is 0.4: positions of their logarithms, three
 /// per two octaves, from their bits.
-[[gnu::always_inline]] inline void levels_of(const FourFloats& values, FourWords& levels) {
+[[gnu::always_inline]] inline void levels_of(const FourFloats& values, std::int32_t most,
+                                             FourWords& levels) {
   const FourFloats moved = values + 0.03F;
   FourWords bits;
   __builtin_memcpy(&bits, &moved, sizeof(bits));
   bits = ((((bits - 0x3f800000) >> 8) * 3) >> 16) + 8;
   bits = bits < 0 ? FourWords{} : bits;
-  levels = bits > 15 ? FourWords{} + 15 : bits;
+  levels = bits > most ? FourWords{} + most : bits;
 }
 
 [[gnu::always_inline]] inline std::size_t at_most(std::int32_t value, std::int32_t most) {
@@ -63,10 +64,10 @@ MaxModel::MaxModel(const MaxHeader& header, const KernelView& view)
       bins_near_(history_.size()),
       edges_(edges_of(view)),
       squash_(squash_table().data()),
-      bins_({(2 * kSmall + 1) * (2 * kSmall + 1), 256,
-             static_cast<std::size_t>(std::min(view.inputs, kMaxLines)) * 2, 512,
+      bins_({(2 * kSmall + 1) * (2 * kSmall + 1), kGuesses * 2 * kLevels,
+             static_cast<std::size_t>(std::min(view.inputs, kMaxLines)) * 2, kLevels * kLevels * 2,
              static_cast<std::size_t>(std::min(view.outputs, kMaxLines)) * 2,
-             static_cast<std::size_t>(std::min<std::int64_t>(view.kernel(), 64)) * 32}),
+             static_cast<std::size_t>(std::min<std::int64_t>(view.kernel(), 64)) * kLevels * 2}),
       places_({kMixSymbols}) {
   for (const unsigned edges : edges_) {
     const auto mask = [&](Edge edge) { return (edges & edge) != 0 ? -1 : 0; };
@@ -112,7 +113,7 @@ template <class Coder>
   const auto context =
       static_cast<std::size_t>(std::clamp(bin, kLowestBin, kHighestBin) - kLowestBin);
   auto place = static_cast<std::uint32_t>(
-      places_.code(coder, {context}, static_cast<int>(wanted >> raw & most)));
+      places_.code(coder, {context}, 0, static_cast<int>(wanted >> raw & most)));
   place = std::min(place, most);
   for (int i = raw - 1; i >= 0; --i) {
     place = place * 2 +
@@ -182,22 +183,23 @@ template <class Coder>
   f[3] = left_size;
   g[3] = left_value;
   FourWords levels;
-  levels_of(sums * FourFloats{scale_, scale_, scale_ * 0.25F, scale_ * 0.25F}, levels);
+  levels_of(sums * FourFloats{scale_, scale_, scale_ * 0.25F, scale_ * 0.25F}, kLevels - 1, levels);
   const float signed_guess = sums[1];
   const float expected = sums[0] < 0 ? 0 : sums[0];
-  const float strength = (signed_guess < 0 ? -signed_guess : signed_guess) * (scale_ * 8.0F);
+  const float strength = (signed_guess < 0 ? -signed_guess : signed_guess) * (scale_ * kGuesses);
   const std::size_t below = signed_guess < 0 ? 1 : 0;
-  const auto level = place(static_cast<std::int32_t>(strength < 7.0F ? strength : 7.0F));
+  const auto level = place(static_cast<std::int32_t>(std::min<float>(kGuesses - 1, strength)));
   const std::size_t k = index_of(p.kernel, 63);
   learn(lesson);
   const std::int32_t wanted = header.bin_of(value);
   const int symbol = bins_.code(
       coder,
       {place((bins[-1] & there.left) + kSmall) * (2 * kSmall + 1) + up,
-       (level * 2 + below) * 16 + place(levels[0]), index_of(p.input, kMaxLines - 1) * 2 + below,
-       place(levels[2] * 16 + levels[3]) * 2 + below, index_of(p.output, kMaxLines - 1) * 2 + below,
-       (k * 16 + place(levels[0])) * 2 + below},
-      std::clamp(wanted, kLowestBin, kHighestBin) - kLowestBin);
+       (level * 2 + below) * kLevels + place(levels[0]),
+       index_of(p.input, kMaxLines - 1) * 2 + below,
+       place(levels[2] * kLevels + levels[3]) * 2 + below,
+       index_of(p.output, kMaxLines - 1) * 2 + below, (k * kLevels + place(levels[0])) * 2 + below},
+      place(levels[2]) / 2, std::clamp(wanted, kLowestBin, kHighestBin) - kLowestBin);
   std::int32_t bin = symbol + kLowestBin;
   const auto largest = static_cast<std::int32_t>(header.largest);
   if (bin == kHighestBin && largest > kHighestBin) [[unlikely]] {

@@ -44,6 +44,8 @@ class MaxModel {
  private:
   static constexpr std::int64_t kMaxLines = 4096;
   static constexpr std::int32_t kLowestBin = -kMixSymbols / 2, kHighestBin = kMixSymbols / 2 - 1;
+  static constexpr int kLevels = 16;  ///< Of a magnitude, in contexts.
+  static constexpr int kGuesses = 8;  ///< Levels of an expected value, on either side of zero.
   static constexpr std::int32_t kSmall = 4;  ///< Neighbors' bins beyond look alike to contexts.
   static constexpr int kPlaceBits = 4;       ///< Of the place within a bin; others are sent raw.
 
@@ -108,8 +110,8 @@ class MaxModel {
   std::vector<float> reciprocals_;
   const std::uint16_t* squash_;
 
-  SymbolMixer<6> bins_;
-  SymbolMixer<1> places_;  ///< By bin.
+  SymbolMixer<6, kLevels / 2> bins_;  ///< By magnitudes nearby.
+  SymbolMixer<1> places_;             ///< By bin.
   Table flags_[8];
   MixWeights flag_weights_;
   alignas(32) Floats magnitude_weights_, value_weights_;

@@ -57,8 +57,9 @@ template <int kCount, class T>
   }
 }
 
-/// Distributions of `N` sets of contexts, up to kLanes, and the weights of the sets.
-template <int N>
+/// Distributions of `N` sets of contexts, up to kLanes, and the weights of the sets in each of
+/// `kSituations`: sets are not as good guides everywhere.
+template <int N, std::size_t kSituations = 1>
 class SymbolMixer {
   static_assert(N <= kLanes);
 
@@ -71,14 +72,17 @@ class SymbolMixer {
       count += contexts[i];
     }
     distributions_.assign(count, table_.fresh);
-    for (int i = 0; i < kLanes; ++i) weight_[i] = i < N ? 1.0F / N : 0.0F;
+    Floats even{};
+    for (int i = 0; i < N; ++i) even[i] = 1.0F / N;
+    weights_.fill(even);
   }
 
   /// Codes a symbol in one context of each set.
   template <class Coder>
   [[gnu::always_inline]] inline int code(Coder& coder, const std::array<std::size_t, N>& contexts,
-                                         int symbol) {
+                                         std::size_t situation, int symbol) {
     const LearningTable& table = table_;
+    Floats& weight = weights_[situation];
     Distribution* at[N];
     for (std::size_t i = 0; i < N; ++i) at[i] = distributions_.data() + first_[i] + contexts[i];
     float part[N] = {};
@@ -87,7 +91,7 @@ class SymbolMixer {
     if constexpr (N > 1) {
       Floats low[N], high[N];
       for (std::size_t i = 0; i < N; ++i) {
-        part[i] = at[i]->experience.trust * weight_[static_cast<int>(i)];
+        part[i] = at[i]->experience.trust * weight[static_cast<int>(i)];
         low[i] = at[i]->below[0] * part[i];
         high[i] = at[i]->below[1] * part[i];
       }
@@ -120,8 +124,8 @@ class SymbolMixer {
       }
       const auto width = static_cast<float>(bounds.bound[s + 1] - bounds.bound[s]);
       const float over = static_cast<float>(kSymbolScale) / width;
-      weight_ += share * ((chance * over - 1.0F) * (whole * kMixRate));
-      weight_ = weight_ < kLeastWeight ? Floats{} + kLeastWeight : weight_;
+      weight += share * ((chance * over - 1.0F) * (whole * kMixRate));
+      weight = weight < kLeastWeight ? Floats{} + kLeastWeight : weight;
     }
     const Floats first = table.target[s][0], second = table.target[s][1];
     for (std::size_t i = 0; i < N; ++i) {
@@ -139,7 +143,7 @@ class SymbolMixer {
   const LearningTable& table_;
   std::array<std::size_t, N> first_;  ///< Of each set, in distributions_.
   std::vector<Distribution> distributions_;
-  alignas(32) Floats weight_;
+  alignas(32) std::array<Floats, kSituations> weights_;
 };
 
 }  // namespace syncopate::codec
