@@ -51,6 +51,7 @@ _syncopate() {
     --bits) [[ $command == compress ]] || COMPREPLY=($(compgen -W "8 16" -- "$current")); return ;;
     --mode) COMPREPLY=($(compgen -W "max fast huffman" -- "$current")); return ;;
     --schedule) COMPREPLY=($(compgen -W "cosine steps constant" -- "$current")); return ;;
+    --start) COMPREPLY=($(compgen -W "he identity" -- "$current")); return ;;
     --flip) COMPREPLY=($(compgen -W "yes no" -- "$current")); return ;;
     --device) COMPREPLY=($(compgen -W "auto cpu cuda" -- "$current")); return ;;
     --teacher-sees) COMPREPLY=($(compgen -W "each once" -- "$current")); return ;;

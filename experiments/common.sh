@@ -27,7 +27,8 @@ training_work() {  # training_work NAME
 }
 
 describe_machine() {
-  echo "Machine: $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1), $(nproc) cores," \
+  local about="s/^model name[[:space:]]*: //p; s/^cpu family[[:space:]]*: /family /p; s/^model[[:space:]]*: /model /p"
+  echo "Machine: $(sed -n "$about" /proc/cpuinfo | head -3 | sort | paste -sd' '), $(nproc) cores," \
        "$(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), $(. /etc/os-release; echo "$PRETTY_NAME")," \
        "$(g++ --version | head -1). Revision $(git rev-parse --short HEAD)."
 }

@@ -91,6 +91,7 @@ class Train(unittest.TestCase):
     def test_zeros_are_kept(self):
         pruned = self.path / "pruned.onnx"
         self.assertEqual(run("prune", "zoo:cifar10-quick", "-o", str(pruned), "--density", "0.3").returncode, 0)
+        self.refuses("has weights, which training goes on from", str(pruned), *QUICK[2:], "--start", "identity")
         result = run("train", str(pruned), *QUICK[2:], "--keep-zeros", "--teacher", "zoo:cifar10-quick",
                      "--teacher-sees", "once", "-o", str(self.output))
         self.assertEqual(result.returncode, 0, result.stderr)

@@ -13,7 +13,7 @@ void add_recipe(App& app, TrainArguments& train) {
   };
   const auto at_least = [](double low) { return CLI::Range(low, 1e9).description(""); };
   option("--start", train.start,
-         "Random weights to begin with: he, or identity: filters that hand on one input each first",
+         "Random weights to begin with: he, or identity (filters that hand on an input each) [he]",
          "HOW")
       ->check(CLI::IsMember({"he", "identity"}).description(""));
   option("--epochs", train.epochs, "Times every picture is seen", "N")->check(at_least(0));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -14,18 +15,18 @@ namespace syncopate::codec {
 /// Probabilities are of a one, in 1/65536, from 1 to 65535.
 inline constexpr std::uint32_t kEven = 1U << 15;
 
-inline constexpr int kMixSymbols = 16;
+inline constexpr int kMixSymbols = 16;  ///< That one step of the coder tells apart.
 
 /// Bounds of symbols on a scale of kSymbolScale, as the arithmetic coder takes them: symbol s has
 /// [bound[s], bound[s + 1]), never empty.
 struct Bounds {
-  alignas(32) std::array<std::int32_t, kMixSymbols + 8> bound;
+  alignas(32) std::array<std::int32_t, kMixSymbols + 8> bound;  ///< Padded to whole vectors.
 };
 inline constexpr int kSymbolBits = 15;
 inline constexpr std::int32_t kSymbolScale = 1 << kSymbolBits;
 
-/// Binary arithmetic encoder: a 64-bit interval, renormalized by 32 bits, carries propagated into
-/// what is already written. Costs at most two bytes over the ideal code length.
+/// Arithmetic encoder of bits and of symbols: a 64-bit interval, renormalized by 32 bits, carries
+/// propagated into what is already written. Costs at most two bytes over the ideal code length.
 class ArithmeticEncoder {
  public:
   explicit ArithmeticEncoder(Bytes& out) : out_(out), begin_(out.size()) {}
@@ -48,8 +49,9 @@ class ArithmeticEncoder {
     return bit;
   }
 
-  /// Codes one of sixteen symbols. `low` and `high` repeat what `bounds` has.
-  int code_symbol(const Words& /*low*/, const Words& /*high*/, const Bounds& bounds, int symbol) {
+  /// Codes one of sixteen symbols. `low` and `high` repeat what `bounds` has, for the decoder.
+  [[gnu::always_inline]] int code_symbol(const Words& /*low*/, const Words& /*high*/,
+                                         const Bounds& bounds, int symbol) {
     const std::uint64_t unit = range_ >> kSymbolBits;
     const auto at = static_cast<std::size_t>(symbol);
     const auto start = static_cast<std::uint64_t>(bounds.bound[at]);
@@ -78,7 +80,9 @@ class ArithmeticEncoder {
     }
     put_word();
     put_word();
-    while (out_.size() > begin_ && out_.back() == std::byte{0}) out_.pop_back();
+    // Zeros of these two words alone: a decoder takes more that is missing for a truncated stream.
+    const std::size_t least = out_.size() - 8;
+    while (out_.size() > least && out_.back() == std::byte{0}) out_.pop_back();
   }
 
  private:
@@ -104,7 +108,7 @@ class ArithmeticEncoder {
 };
 
 /// Inverse of ArithmeticEncoder. Never reads outside its bytes: behind them are zeros, so damaged
-/// input gives wrong bits, never a fault.
+/// input gives wrong bits and symbols, never a fault.
 class ArithmeticDecoder {
  public:
   explicit ArithmeticDecoder(std::span<const std::byte> bytes)

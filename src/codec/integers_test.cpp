@@ -170,6 +170,22 @@ TEST(Integers, MaxStreamsAreTheSameOnEveryMachine) {
   }
 }
 
+/// The ends of such streams are zeros, which are not stored.
+TEST(Integers, ValuesAtTheEndOfTheRangeMayComeLast) {
+  for (const std::size_t tail : {1U, 20U, 200U}) {
+    const Shape shape{4000 + static_cast<std::int64_t>(tail)};
+    std::vector<std::int32_t> values(4000);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = static_cast<std::int32_t>(i * i % 7 % 4) - 1;
+    values.resize(values.size() + tail, -8);
+    for (const Mode mode : kModes) {
+      EXPECT_EQ(decoded(encode_integers(values, shape, mode), shape, mode), values) << tail;
+    }
+  }
+  const std::vector<std::int32_t> constant(100, -141557761);
+  EXPECT_EQ(decoded(encode_integers(constant, {100}, Mode::max), {100}, Mode::max), constant);
+}
+
 TEST(Integers, HostileBytesGiveErrorsOrValuesNeverFaults) {
   Random random(21);
   const Shape shape{24, 6, 3, 3};

@@ -1,6 +1,7 @@
 #include "codec/max_coder.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "codec/max_model.h"

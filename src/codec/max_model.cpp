@@ -30,10 +30,10 @@ std::vector<std::uint8_t> edges_of(const KernelView& view) {
 using FourFloats = float __attribute__((vector_size(16)));
 using FourWords = std::int32_t __attribute__((vector_size(16)));
 /// Levels of magnitudes in units in which the mean is 0.4: positions of their logarithms, three
-/// per two octaves, from their bits.
+/// per two octaves, from their bits; the lowest for what is below zero.
 [[gnu::always_inline]] inline void levels_of(const FourFloats& values, std::int32_t most,
                                              FourWords& levels) {
-  const FourFloats moved = values + 0.03F;
+  const FourFloats moved = (values < 0 ? FourFloats{} : values) + 0.03F;
   FourWords bits;
   __builtin_memcpy(&bits, &moved, sizeof(bits));
   bits = ((((bits - 0x3f800000) >> 8) * 3) >> 16) + 8;
@@ -41,9 +41,6 @@ using FourWords = std::int32_t __attribute__((vector_size(16)));
   levels = bits > most ? FourWords{} + most : bits;
 }
 
-[[gnu::always_inline]] inline std::size_t at_most(std::int32_t value, std::int32_t most) {
-  return static_cast<std::size_t>(value < most ? value : most);
-}
 [[gnu::always_inline]] inline std::size_t index_of(std::int64_t value, std::int64_t most) {
   return static_cast<std::size_t>(value < most ? value : most);
 }
@@ -67,13 +64,13 @@ MaxModel::MaxModel(const MaxHeader& header, const KernelView& view)
       bins_({(2 * kSmall + 1) * (2 * kSmall + 1), kGuesses * 2 * kLevels,
              static_cast<std::size_t>(std::min(view.inputs, kMaxLines)) * 2, kLevels * kLevels * 2,
              static_cast<std::size_t>(std::min(view.outputs, kMaxLines)) * 2,
-             static_cast<std::size_t>(std::min<std::int64_t>(view.kernel(), 64)) * kLevels * 2}),
+             static_cast<std::size_t>(std::min(view.kernel(), kMaxKernel)) * kLevels * 2}),
       places_({kMixSymbols}) {
-  for (const unsigned edges : edges_) {
+  for (unsigned edges = 0; edges < there_.size(); ++edges) {
     const auto mask = [&](Edge edge) { return (edges & edge) != 0 ? -1 : 0; };
     const Words rest = {mask(kUpLeft), mask(kUp), mask(kUpRight), 0, -1, -1,
                         mask(kLeft2),  mask(kUp2)};
-    there_.push_back({rest, mask(kLeft)});
+    there_[edges] = {rest, mask(kLeft)};
   }
   const float mean = header.mean_magnitude();
   const auto count = [](std::int64_t n) { return static_cast<std::size_t>(n); };
@@ -81,13 +78,13 @@ MaxModel::MaxModel(const MaxHeader& header, const KernelView& view)
   columns_.assign(count(view.inputs), {mean, 4});
   positions_.assign(count(row_), {mean, 2});
   for (int i = 0; i <= kSlowest; ++i) reciprocals_.push_back(1.0F / static_cast<float>(i + 1));
-  const std::size_t inputs = count(std::min(view.inputs, kMaxLines));
-  const std::size_t kernel = count(std::min<std::int64_t>(view.kernel(), 64));
   for (int i = 0; i < kLanes; ++i) {
     magnitude_weights_[i] = 0.1F;
     value_weights_[i] = 0;
   }
   if (header.blocks.outputs > 1) {
+    const std::size_t inputs = count(std::min(view.inputs, kMaxLines));
+    const std::size_t kernel = count(std::min(view.kernel(), kMaxKernel));
     const std::int64_t blocks = (view.outputs + header.blocks.outputs - 1) / header.blocks.outputs;
     alive_.resize(count((blocks + 1) * row_ + pad_));
     alive_columns_.assign(inputs, {0.3F, 4});
@@ -147,7 +144,7 @@ template <class Coder>
   Mean& position = positions_[place(p.within)];
   const std::int32_t* h = history_.data() + p.at;
   const std::int32_t* bins = bins_near_.data() + p.at;
-  const There& there = there_[place(p.kernel)];
+  const There& there = there_[edges_[place(p.kernel)]];
   // The left neighbor, lane 3, was decoded just now: it joins last, so that nothing else waits for
   // it.
   Words a;
@@ -189,7 +186,7 @@ template <class Coder>
   const float strength = (signed_guess < 0 ? -signed_guess : signed_guess) * (scale_ * kGuesses);
   const std::size_t below = signed_guess < 0 ? 1 : 0;
   const auto level = place(static_cast<std::int32_t>(std::min<float>(kGuesses - 1, strength)));
-  const std::size_t k = index_of(p.kernel, 63);
+  const std::size_t k = index_of(p.kernel, kMaxKernel - 1);
   learn(lesson);
   const std::int32_t wanted = header.bin_of(value);
   const int symbol = bins_.code(
@@ -238,11 +235,11 @@ template <class Coder>
   const std::size_t up_left = there((edges & kUpLeft) != 0, view_.width + 1);
   const std::size_t up_right = there((edges & kUpRight) != 0, view_.width - 1);
   const std::size_t before = there(true, row_), input = there(p.input > 0, view_.kernel());
-  const std::size_t k = index_of(p.kernel, 63), c = index_of(p.input, kMaxLines - 1);
+  const std::size_t k = index_of(p.kernel, kMaxKernel - 1), c = index_of(p.input, kMaxLines - 1);
   Mean& column = alive_columns_[c];
   Mean& position = alive_positions_[static_cast<std::size_t>(p.within)];
   const auto level = [](const Mean& m) {
-    return at_most(static_cast<std::int32_t>(m.mean * 16.0F), 15);
+    return index_of(static_cast<std::int32_t>(m.mean * 16.0F), 15);
   };
   const std::size_t contexts[8] = {
       left + 2 * (up + 2 * (before + 2 * (input + 2 * (up_right + 2 * up_left)))),

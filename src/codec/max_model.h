@@ -1,9 +1,7 @@
 #pragma once
 
-#include <algorithm>
-#include <bit>
+#include <array>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "codec/arithmetic.h"
@@ -24,6 +22,7 @@ struct MaxHeader {
 
   /// The mean magnitude itself.
   float mean_magnitude() const;
+  /// With zero_apart, magnitudes are rounded up to whole bins, else values to the nearest.
   std::int32_t bin_of(std::int32_t value) const {
     if (!zero_apart) return (value + ((1 << shift) >> 1)) >> shift;
     const std::int32_t bin = ((value < 0 ? -value : value) + (1 << shift) - 1) >> shift;
@@ -42,7 +41,8 @@ class MaxModel {
   [[gnu::always_inline]] inline void code_tensor(Coder& coder, std::int32_t* values);
 
  private:
-  static constexpr std::int64_t kMaxLines = 4096;
+  static constexpr std::int64_t kMaxLines = 4096,
+                                kMaxKernel = 64;  ///< Those beyond share contexts.
   static constexpr std::int32_t kLowestBin = -kMixSymbols / 2, kHighestBin = kMixSymbols / 2 - 1;
   static constexpr int kLevels = 16;  ///< Of a magnitude, in contexts.
   static constexpr int kGuesses = 8;  ///< Levels of an expected value, on either side of zero.
@@ -54,9 +54,6 @@ class MaxModel {
     float mean = 0;
     std::int32_t seen = 0;
   };
-  /// Contexts of one decision each.
-  using Table = std::vector<Slot>;
-
   /// Which of a weight's neighbors exist, as masks: upper left, upper and upper right in the
   /// kernel, none, the same position one output and one input before, second neighbors left and up;
   /// and the left neighbor.
@@ -105,14 +102,14 @@ class MaxModel {
   std::vector<std::int32_t> history_;    ///< Saturated values, zeros in front.
   std::vector<std::int32_t> bins_near_;  ///< Their bins, saturated at kSmall.
   std::vector<std::uint8_t> edges_;      ///< Per kernel position: which neighbors exist.
-  std::vector<There> there_;             ///< The same as masks.
+  std::array<There, 64> there_;          ///< By edges: the same as masks.
   std::vector<Mean> rows_, columns_, positions_;
   std::vector<float> reciprocals_;
   const std::uint16_t* squash_;
 
   SymbolMixer<6, kLevels / 2> bins_;  ///< By magnitudes nearby.
   SymbolMixer<1> places_;             ///< By bin.
-  Table flags_[8];
+  std::vector<Slot> flags_[8];        ///< Contexts of whether a block is alive.
   MixWeights flag_weights_;
   alignas(32) Floats magnitude_weights_, value_weights_;
   AdaptiveNumber escape_;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <vector>
 
 #include "codec/lanes.h"
 
@@ -100,18 +99,11 @@ extern const LearningConstants kLearning;
   states = (moved << 10) | more;
 }
 
-/// What eight slots and the weights say about a decision before it is coded.
-struct Prediction {
-  Floats evidence;
-  Words states;
-  std::uint32_t probability;  ///< Of a one, in 1/65536.
-};
-
-/// Mixes the evidence of eight slots. May come long before code_and_learn as long as no other
-/// decision changes these slots and weights: a processor can then do it while earlier decisions
-/// wait for each other.
-[[gnu::always_inline]] inline void predict(Slot* const (&slots)[kLanes], const MixWeights& weights,
-                                           const std::uint16_t* squash, Prediction& out) {
+/// Mixes the evidence of eight slots, codes the decision, and teaches slots and weights.
+template <class Coder>
+[[gnu::always_inline]] inline int mix_and_code(Coder& coder, Slot* const (&slots)[kLanes],
+                                               MixWeights& weights, const std::uint16_t* squash,
+                                               int bit) {
   Pairs low, high;
   for (int i = 0; i < 4; ++i) {
     low[i] = slots[i]->word;
@@ -120,34 +112,25 @@ struct Prediction {
   Words first, second;
   __builtin_memcpy(&first, &low, sizeof(first));
   __builtin_memcpy(&second, &high, sizeof(second));
-  const Words evidence = __builtin_shufflevector(first, second, 0, 2, 8, 10, 4, 6, 12, 14);
-  out.states = __builtin_shufflevector(first, second, 1, 3, 9, 11, 5, 7, 13, 15);
-  __builtin_memcpy(&out.evidence, &evidence, sizeof(evidence));
-  auto index = static_cast<std::int32_t>(sum_of(out.evidence * weights.weight) + Squash::kMiddle);
+  const Words floats = __builtin_shufflevector(first, second, 0, 2, 8, 10, 4, 6, 12, 14);
+  Words states = __builtin_shufflevector(first, second, 1, 3, 9, 11, 5, 7, 13, 15);
+  Floats evidence;
+  __builtin_memcpy(&evidence, &floats, sizeof(evidence));
+  auto index = static_cast<std::int32_t>(sum_of(evidence * weights.weight) + Squash::kMiddle);
   index = index < 0 ? 0 : index;
   index = index > Squash::kSteps ? Squash::kSteps : index;
-  out.probability = squash[static_cast<std::uint32_t>(index)];
-}
+  const std::uint32_t probability = squash[static_cast<std::uint32_t>(index)];
 
-/// Codes a predicted decision and teaches slots and weights.
-template <class Coder>
-[[gnu::always_inline]] inline int code_and_learn(Coder& coder, const Prediction& prediction,
-                                                 Slot* const (&slots)[kLanes], MixWeights& weights,
-                                                 int bit) {
-  const float expected = static_cast<float>(prediction.probability) * (1.0F / 65536.0F);
   const float rate = Squash::kScale * (0.005F + 0.02F / (1.0F + weights.seen * 0.02F));
   weights.seen += 1.0F;
-  bit = coder.code(prediction.probability, bit);
-  const float wrong = (static_cast<float>(bit) - expected) * rate;
-  weights.weight += prediction.evidence * wrong;
-  Words states = prediction.states;
-  Floats evidence;
+  bit = coder.code(probability, bit);
+  const float expected = static_cast<float>(probability) * (1.0F / 65536.0F);
+  weights.weight += evidence * ((static_cast<float>(bit) - expected) * rate);
   learn(states, evidence, bit);
   Words learned;
   __builtin_memcpy(&learned, &evidence, sizeof(learned));
-  const Words first = __builtin_shufflevector(learned, states, 0, 8, 1, 9, 4, 12, 5, 13);
-  const Words second = __builtin_shufflevector(learned, states, 2, 10, 3, 11, 6, 14, 7, 15);
-  Pairs low, high;
+  first = __builtin_shufflevector(learned, states, 0, 8, 1, 9, 4, 12, 5, 13);
+  second = __builtin_shufflevector(learned, states, 2, 10, 3, 11, 6, 14, 7, 15);
   __builtin_memcpy(&low, &first, sizeof(low));
   __builtin_memcpy(&high, &second, sizeof(high));
   for (int i = 0; i < 4; ++i) {
@@ -155,16 +138,6 @@ template <class Coder>
     slots[i + 4]->word = high[i];
   }
   return bit;
-}
-
-/// Both.
-template <class Coder>
-[[gnu::always_inline]] inline int mix_and_code(Coder& coder, Slot* const (&slots)[kLanes],
-                                               MixWeights& weights, const std::uint16_t* squash,
-                                               int bit) {
-  Prediction prediction;
-  predict(slots, weights, squash, prediction);
-  return code_and_learn(coder, prediction, slots, weights, bit);
 }
 
 }  // namespace syncopate::codec

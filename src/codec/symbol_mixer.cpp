@@ -15,9 +15,14 @@ LearningTable::LearningTable() {
   };
   fresh.experience = after_times(0);
   for (std::uint32_t n = 0; n <= kMostSeen; ++n) after[n] = after_times(std::min(n + 1, kMostSeen));
+  // What never occurs fades towards a number that is next to nothing, but not so small that
+  // processors take long for it.
+  constexpr float kNever = 1e-20F;
   for (int symbol = 0; symbol < kMixSymbols; ++symbol) {
     for (int s = 0; s < kMixSymbols; ++s) {
-      target[static_cast<std::size_t>(symbol)][s / 8][s % 8] = s > symbol ? 1.0F : 0.0F;
+      target[static_cast<std::size_t>(symbol)][s / 8][s % 8] = s > symbol ? 1.0F
+                                                               : s == 0   ? 0.0F
+                                                                          : kNever;
     }
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -41,6 +42,10 @@ class LearningTable {
   /// What is learned from a symbol.
   alignas(32) std::array<std::array<Floats, 2>, kMixSymbols> target;
 };
+// Bounds are read as seventeen floats in a row.
+static_assert(offsetof(Distribution, experience) == kMixSymbols * sizeof(float) &&
+              offsetof(Experience, all) == 0);
+
 /// The one table.
 const LearningTable& learning_table();
 

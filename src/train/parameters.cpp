@@ -117,6 +117,7 @@ void copy_inputs(Graph& graph, const Node& node, std::int64_t groups) {
     return;
   }
   const std::int64_t inputs = shape[1], outputs = shape[0] / groups;
+  if (inputs == 0) return;
   const std::int64_t window = others(shape, 0) / inputs;
   const std::span<float> weights = constant->mutable_data<float>();
   for (std::int64_t group = 0; group < groups; ++group) {

@@ -50,10 +50,10 @@ Trainable trainable(const ir::Graph& graph);
 ir::Graph unshared(const ir::Graph& graph, std::map<std::string, std::string>* origins = nullptr);
 
 /// What weights are before training. `he`: normal with variance 2 / fan-in. `identity`: as many
-/// filters of a convolution as it has inputs begin as copies of one input each, so that pictures
-/// reach deep layers at once where no shortcuts carry them; the others as with `he`. Kernels
-/// without a center are left to `he`. [public: Zagoruyko and Komodakis 2017; a part of the filters:
-/// Jordan 2024]
+/// filters of a convolution, of each of its groups, as it has inputs begin as copies of one input
+/// each, so that pictures reach deep layers at once where no shortcuts carry them; filters beyond
+/// these, and kernels without a center, as with `he`. [public: Zagoruyko and Komodakis 2017; a part
+/// of the filters: Jordan 2024]
 enum class Start : std::uint8_t { he, identity };
 
 /// Untrained values for everything in `trainable`: weights as said, biases 0, scales 1, slopes

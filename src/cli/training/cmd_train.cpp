@@ -36,7 +36,12 @@ ir::Graph load_network(const TrainArguments& arguments, bool from_zoo, train::St
   model.dims = arguments.dims;
   model.seed = arguments.seed;
   ir::Graph graph = flow::load_model(to_model(model));
-  if (graph.synthetic || arguments.initialize) train::initialize(graph, arguments.seed, start);
+  if (graph.synthetic || arguments.initialize) {
+    train::initialize(graph, arguments.seed, start);
+  } else if (arguments.start) {
+    fail("--start {}: '{}' has weights, which training goes on from (forget them: --initialize)",
+         *arguments.start, arguments.network);
+  }
   return graph;
 }
 
@@ -168,7 +173,7 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
   const std::string header = fmt::format(
       "{} on {}: {} pictures to train on, {} to test on; {}\n{}\npixels: {} (--normalize {})\n",
       graph.name, recipe.data, train_set.count(), test_set.count(), session.platform(),
-      to_text(options), describe(normalization), arguments.normalization.normalize);
+      to_text(recipe), describe(normalization), arguments.normalization.normalize);
   Watcher watcher(console, json.is_stdout() || output.is_stdout());
   watcher.say(header);
   const train::Outcome outcome =
@@ -193,7 +198,7 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
                                       {"version", 1},
                                       {"network", graph.name},
                                       {"data", recipe.data},
-                                      {"recipe", to_text(options)},
+                                      {"recipe", to_text(recipe)},
                                       {"pixels", describe(normalization)},
                                       {"platform", session.platform()},
                                       {"seed", arguments.seed},

@@ -29,8 +29,7 @@ void set_network(Recipe& recipe, const std::string& network) {
     options.epochs = 120;
     options.rate = 0.05;
     options.warmup_epochs = 2;
-    recipe.start = train::Start::identity;  // deep, without shortcuts
-  } else {                                  // residual networks
+  } else {  // residual networks
     options.epochs = 120;
     options.rate = 0.1;
     options.warmup_epochs = 1;
@@ -112,7 +111,8 @@ Recipe recipe_for(const TrainArguments& arguments, bool from_scratch) {
   return recipe;
 }
 
-std::string to_text(const train::Options& options) {
+std::string to_text(const Recipe& recipe) {
+  const train::Options& options = recipe.options;
   const train::Augmentation& augmentation = options.augmentation;
   const char* schedule = options.schedule == train::Schedule::cosine  ? "cosine"
                          : options.schedule == train::Schedule::steps ? "steps"
@@ -122,6 +122,7 @@ std::string to_text(const train::Options& options) {
       "weight decay {:g}",
       options.epochs, options.batch, options.rate, schedule, options.warmup_epochs,
       options.momentum, options.weight_decay);
+  if (recipe.start == train::Start::identity) text += ", begun as identity";
   if (options.label_smoothing > 0) {
     text += fmt::format(", label smoothing {:g}", options.label_smoothing);
   }

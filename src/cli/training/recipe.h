@@ -26,6 +26,6 @@ train::Augmentation augmentation_for(const std::string& data);
 train::Platform to_platform(const std::string& device, const std::string& precision, int threads);
 
 /// One line: "60 epochs of 128 pictures, rate 0.1 ...".
-std::string to_text(const train::Options& options);
+std::string to_text(const Recipe& recipe);
 
 }  // namespace syncopate::cli
