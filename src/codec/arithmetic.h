@@ -34,18 +34,7 @@ class ArithmeticEncoder {
   /// Codes `bit` and returns it, so that models serve encoder and decoder alike.
   int code(std::uint32_t probability, int bit) {
     const std::uint64_t bound = (range_ >> 16) * probability;
-    if (bit != 0) {
-      range_ = bound;
-    } else {
-      const std::uint64_t before = low_;
-      low_ += bound;
-      if (low_ < before) carry();
-      range_ -= bound;
-    }
-    if (range_ < (std::uint64_t{1} << 32)) {
-      put_word();
-      range_ <<= 32;
-    }
+    narrow(bit != 0 ? 0 : bound, bit != 0 ? bound : range_ - bound);
     return bit;
   }
 
@@ -55,14 +44,7 @@ class ArithmeticEncoder {
     const std::uint64_t unit = range_ >> kSymbolBits;
     const auto at = static_cast<std::size_t>(symbol);
     const auto start = static_cast<std::uint64_t>(bounds.bound[at]);
-    const std::uint64_t before = low_;
-    low_ += start * unit;
-    if (low_ < before) carry();
-    range_ = (static_cast<std::uint64_t>(bounds.bound[at + 1]) - start) * unit;
-    if (range_ < (std::uint64_t{1} << 32)) {
-      put_word();
-      range_ <<= 32;
-    }
+    narrow(start * unit, (static_cast<std::uint64_t>(bounds.bound[at + 1]) - start) * unit);
     return symbol;
   }
 
@@ -86,6 +68,17 @@ class ArithmeticEncoder {
   }
 
  private:
+  /// Goes on within a part of the interval.
+  void narrow(std::uint64_t start, std::uint64_t size) {
+    const std::uint64_t before = low_;
+    low_ += start;
+    if (low_ < before) carry();
+    range_ = size;
+    if (range_ < (std::uint64_t{1} << 32)) {
+      put_word();
+      range_ <<= 32;
+    }
+  }
   void carry() {
     std::size_t at = out_.size();
     while (at > begin_) {
@@ -122,10 +115,7 @@ class ArithmeticDecoder {
     const bool one = code_ < bound;
     range_ = one ? bound : range_ - bound;
     code_ -= one ? 0 : bound;
-    if (range_ < (std::uint64_t{1} << 32)) [[unlikely]] {
-      range_ <<= 32;
-      code_ = (code_ << 32) | word();
-    }
+    refill();
     return one ? 1 : 0;
   }
   [[gnu::always_inline]] int code_symbol(const Words& low, const Words& high, const Bounds& bounds,
@@ -139,16 +129,19 @@ class ArithmeticDecoder {
     const auto start = static_cast<std::uint64_t>(bounds.bound[at]);
     code_ -= start * unit;
     range_ = (static_cast<std::uint64_t>(bounds.bound[at + 1]) - start) * unit;
-    if (range_ < (std::uint64_t{1} << 32)) [[unlikely]] {
-      range_ <<= 32;
-      code_ = (code_ << 32) | word();
-    }
+    refill();
     return symbol;
   }
   /// True when more was read than there was: the input is too short for what it claims.
   bool overran() const { return overrun_ > 8; }
 
  private:
+  [[gnu::always_inline]] void refill() {
+    if (range_ < (std::uint64_t{1} << 32)) [[unlikely]] {
+      range_ <<= 32;
+      code_ = (code_ << 32) | word();
+    }
+  }
   std::uint32_t word() {
     std::uint32_t value = 0;
     const auto there = std::min<std::ptrdiff_t>(4, end_ - at_);
