@@ -122,14 +122,15 @@ bool any(const ir::Ints& values) {
 Tensor run(const ir::Conv& op, const Call& call) {
   const ir::Window& window = op.window;
   Tensor x = cast(call.in[0], call.compute);
+  const Tensor w = cast(call.in[1], call.compute);
+  if (suits_winograd(op, x, w)) return with_bias(winograd_conv(x, w), call.bias(2));
   ir::Ints pads = window.pads_begin;
   if (window.pads_begin != window.pads_end) {
     x = padded(x, window.pads_begin, window.pads_end, 0);
     pads.assign(pads.size(), 0);
   }
-  return torch::convolution(x, cast(call.in[1], call.compute), cast(call.bias(2), call.compute),
-                            window.strides, pads, window.dilations, false, ir::Ints(pads.size(), 0),
-                            op.group);
+  return torch::convolution(x, w, cast(call.bias(2), call.compute), window.strides, pads,
+                            window.dilations, false, ir::Ints(pads.size(), 0), op.group);
 }
 
 Tensor run(const ir::ConvTranspose& op, const Call& call) {

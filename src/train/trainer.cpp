@@ -2,6 +2,9 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <torch/cuda.h>
 #include <torch/types.h>
 
@@ -9,6 +12,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <thread>
 
@@ -42,8 +46,18 @@ torch::ScalarType type_of(Precision precision) {
   return precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat;
 }
 
+/// Activations are as large in every step. Given back to the system and taken again, their pages
+/// are cleared each time, which costs as much as a batch normalization does.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
+}
+
 /// libtorch starts with one thread and whatever algorithm is fastest today.
 void set_up_torch(const Platform& platform) {
+  keep_freed_memory();
   const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   at::set_num_threads(platform.threads > 0 ? platform.threads : cores);
   at::globalContext().setDeterministicCuDNN(true);

@@ -1,0 +1,98 @@
+// Convolutions by minimal filtering against direct sums in double precision: outputs, and the
+// gradients of inputs and filters.
+
+#include "train/winograd.h"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include "base/random.h"
+#include "train/operators.h"
+#include "train/random_operators.h"
+
+namespace syncopate::train {
+namespace {
+
+struct Case {
+  std::int64_t pictures, in, out, height, width;
+};
+
+torch::Tensor random_tensor(Random& random, const Shape& shape, double scale) {
+  torch::Tensor result = torch::empty(shape);
+  float* values = result.data_ptr<float>();
+  for (std::int64_t i = 0; i < result.numel(); ++i) {
+    values[i] = static_cast<float>(random.normal() * scale);
+  }
+  return result;
+}
+
+/// Outputs and both gradients of a random weighted sum of them.
+template <class Convolve>
+std::vector<torch::Tensor> everything(const torch::Tensor& x, const torch::Tensor& w,
+                                      const torch::Tensor& weights, const Convolve& convolve) {
+  const torch::Tensor x_leaf = x.detach().clone().set_requires_grad(true);
+  const torch::Tensor w_leaf = w.detach().clone().set_requires_grad(true);
+  const torch::Tensor y = convolve(x_leaf, w_leaf);
+  (y * weights).sum().backward();
+  return {y.detach(), x_leaf.grad(), w_leaf.grad()};
+}
+
+TEST(Winograd, EqualsDirectConvolution) {
+  Random random(11);
+  const torch::Tensor none;
+  // Whole tiles and cut ones, both tile sizes, channels beside multiples of a vector, many blocks.
+  for (const Case& c :
+       {Case{2, 16, 24, 8, 8}, Case{3, 16, 17, 2, 2}, Case{2, 19, 16, 7, 5}, Case{1, 3, 5, 1, 1},
+        Case{4, 1, 1, 9, 3}, Case{2, 32, 16, 4, 12}, Case{40, 40, 48, 24, 20}}) {
+    const torch::Tensor x = random_tensor(random, {c.pictures, c.in, c.height, c.width}, 1);
+    const torch::Tensor w = random_tensor(random, {c.out, c.in, 3, 3}, 1);
+    const torch::Tensor weights = random_tensor(random, {c.pictures, c.out, c.height, c.width}, 1);
+    const auto got = everything(x, w, weights, rules::winograd_conv);
+    const auto wanted = everything(
+        x.to(torch::kDouble), w.to(torch::kDouble), weights.to(torch::kDouble),
+        [&](const torch::Tensor& a, const torch::Tensor& b) {
+          return torch::convolution(a, b, none, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1);
+        });
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      ASSERT_EQ(got[i].sizes(), wanted[i].sizes());
+      const double largest = wanted[i].abs().max().item<double>();
+      const double error = (got[i].to(torch::kDouble) - wanted[i]).abs().max().item<double>();
+      EXPECT_LT(error, 2e-5 * largest) << "result " << i << " of " << c.in << " to " << c.out
+                                       << " channels, " << c.height << "x" << c.width;
+    }
+  }
+}
+
+TEST(Winograd, DoesNotDependOnThreads) {
+  Random random(12);
+  const torch::Tensor x = random_tensor(random, {24, 48, 16, 16}, 1);
+  const torch::Tensor w = random_tensor(random, {32, 48, 3, 3}, 1);
+  const torch::Tensor weights = random_tensor(random, {24, 32, 16, 16}, 1);
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  const auto one = everything(x, w, weights, rules::winograd_conv);
+  at::set_num_threads(3);
+  const auto three = everything(x, w, weights, rules::winograd_conv);
+  at::set_num_threads(before);
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(torch::equal(one[i], three[i])) << i;
+}
+
+TEST(Winograd, TakesWhatItCanCompute) {
+  const ir::Window window{{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
+  const torch::Tensor x = torch::zeros({1, 16, 4, 4}), w = torch::zeros({16, 16, 3, 3});
+  EXPECT_TRUE(rules::suits_winograd({window, 1}, x, w));
+  EXPECT_FALSE(rules::suits_winograd({window, 2}, x, torch::zeros({16, 8, 3, 3})));
+  EXPECT_FALSE(rules::suits_winograd({window, 1}, x.to(torch::kDouble), w.to(torch::kDouble)));
+  EXPECT_FALSE(rules::suits_winograd({window, 1}, x, torch::zeros({8, 16, 3, 3})));
+  for (ir::Ints ir::Window::* member :
+       {&ir::Window::strides, &ir::Window::dilations, &ir::Window::pads_begin,
+        &ir::Window::pads_end, &ir::Window::kernel}) {
+    ir::Window other = window;
+    (other.*member)[1] = 2;
+    EXPECT_FALSE(rules::suits_winograd({other, 1}, x, w));
+  }
+}
+
+}  // namespace
+}  // namespace syncopate::train
