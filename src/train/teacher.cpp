@@ -9,18 +9,23 @@ torch::Tensor Teacher::logits(const torch::Tensor& x) {
   return module_.logits(x, false);
 }
 
-void Teacher::look(const PictureStore& pictures, bool mirrored) {
+bool Teacher::look(const PictureStore& pictures, bool mirrored, const Watch& watch) {
   constexpr std::int64_t kBatch = 500;
   count_ = pictures.count();
+  const std::int64_t all = mirrored ? 2 * count_ : count_;
+  std::int64_t done = 0;
   std::vector<torch::Tensor> parts;
   for (int image = 0; image < (mirrored ? 2 : 1); ++image) {
     for (std::int64_t begin = 0; begin < count_; begin += kBatch) {
+      if (!watch(done, all)) return false;
       torch::Tensor x = pictures.inputs(begin, std::min(begin + kBatch, count_));
       if (image == 1) x = x.flip(3).contiguous(torch::MemoryFormat::ChannelsLast);
+      done += x.size(0);
       parts.push_back(logits(x));
     }
   }
   answers_ = torch::cat(parts);
+  return true;
 }
 
 torch::Tensor Teacher::remembered(std::span<const std::int64_t> indices,

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -20,9 +21,11 @@ class Teacher {
   /// What it answers, [pictures, classes].
   torch::Tensor logits(const torch::Tensor& x);
 
+  /// Is told how many pictures have been looked at, and of how many; returns false to stop.
+  using Watch = std::function<bool(std::int64_t done, std::int64_t all)>;
   /// Answers for every picture of a set, and for its mirror image when `mirrored`, to be
-  /// remembered.
-  void look(const PictureStore& pictures, bool mirrored);
+  /// remembered. False when stopped; nothing is remembered then.
+  bool look(const PictureStore& pictures, bool mirrored, const Watch& watch);
   /// What was answered for the pictures at `indices`, the mirror image where `flips` says so.
   torch::Tensor remembered(std::span<const std::int64_t> indices,
                            const std::vector<bool>& flips) const;

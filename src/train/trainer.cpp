@@ -129,6 +129,7 @@ struct Session::Impl {
   void save(const Outcome& outcome);
   void restore(const Checkpoint& checkpoint, Outcome& outcome);
   void set_up(const Options& wanted, const Constraints& constraints, Outcome& outcome);
+  bool prepare_teacher(const Callback& callback);
   std::map<std::string, torch::Tensor> state();
 
   Platform platform;
@@ -286,15 +287,6 @@ void Session::Impl::set_up(const Options& wanted, const Constraints& constraints
   identity = identity_of({module.graph(), train, test_identity, normalization, platform.precision},
                          options, constraints);
   optimizer.emplace(module, options, constraints);
-  const std::string whose = identity["teacher"] + ", " + identity["augmentation"];
-  if (options.distillation.teacher == nullptr) {
-    teacher.reset();
-  } else if (!teacher || teacher_identity != whose) {
-    teacher.emplace(*options.distillation.teacher,
-                    ModuleOptions{device, torch::kFloat, type_of(platform.precision)});
-    if (options.distillation.once) teacher->look(stored_train(), options.augmentation.flip);
-  }
-  teacher_identity = whose;
   fill = mean_color(train);
   batch = std::min(options.batch, train.count());
   batches = train.count() / batch;
@@ -308,7 +300,25 @@ void Session::Impl::set_up(const Options& wanted, const Constraints& constraints
   }
   sums = torch::tensor({loss_sum, correct_sum}, torch::kDouble).to(device);
   first_step = step;
-  begun = mark = saved = Clock::now();
+}
+
+/// False when the callback stops it.
+bool Session::Impl::prepare_teacher(const Callback& callback) {
+  const std::string whose = identity["teacher"] + ", " + identity["augmentation"];
+  const Distillation& how = options.distillation;
+  if (how.teacher == nullptr) teacher.reset();
+  if (how.teacher == nullptr || (teacher && teacher_identity == whose)) return true;
+  teacher.emplace(*how.teacher, ModuleOptions{device, torch::kFloat, type_of(platform.precision)});
+  teacher_identity = whose;
+  const auto watch = [&](std::int64_t done, std::int64_t all) {
+    Progress progress;
+    progress.looked_at = done;
+    progress.to_look_at = all;
+    return !callback || callback(progress);
+  };
+  if (!how.once || teacher->look(stored_train(), options.augmentation.flip, watch)) return true;
+  teacher.reset();
+  return false;
 }
 
 bool Session::Impl::end_epoch(Outcome& outcome, const Callback& callback) {
@@ -334,6 +344,7 @@ bool Session::Impl::end_epoch(Outcome& outcome, const Callback& callback) {
 }
 
 void Session::Impl::run(const Callback& callback, Outcome& outcome) {
+  begun = mark = saved = Clock::now();
   bool go_on = report(outcome, callback, nullptr);
   Clock::time_point told = Clock::now();
   const std::int64_t end = options.epochs * batches;
@@ -402,6 +413,7 @@ Outcome Session::train(const Options& options, const Constraints& constraints,
   return guarded(impl_->source, [&] {
     Outcome outcome;
     impl_->set_up(options, constraints, outcome);
+    if (!impl_->prepare_teacher(callback)) return outcome;
     impl_->run(callback, outcome);
     for (const EpochLog& log : outcome.log) {
       if (log.test_accuracy < 0) continue;

@@ -120,10 +120,13 @@ struct Progress {
   double rate = 0;
   double pictures_per_second = 0;
   double seconds_left = 0;
+  /// Set before the first step, while a teacher that sees pictures once looks at them.
+  std::int64_t looked_at = 0, to_look_at = 0;
   const EpochLog* finished = nullptr;  ///< Set when an epoch has ended.
   bool resumed = false;                ///< Set in the first call of a run that continues another.
 };
-/// Returns false to stop: a checkpoint is written, and Outcome::complete is false.
+/// Returns false to stop: a checkpoint is written once there have been steps, and Outcome::complete
+/// is false.
 using Callback = std::function<bool(const Progress&)>;
 
 struct Outcome {

@@ -418,6 +418,25 @@ TEST(Session, RememberedAnswersAreThoseOfTheTeacher) {
   }
 }
 
+TEST(Session, ATeacherThatLooksOnceReportsAndCanBeStopped) {
+  const Sets sets;
+  const ir::Graph dense = small_network(3);
+  Options options = quick();
+  options.distillation = {&dense, 1.0, 3.0, true};
+  Session student = session(sets, small_network(4));
+  std::int64_t looked_at = -1, to_look_at = 0;
+  const Outcome stopped = student.train(options, {}, [&](const Progress& progress) {
+    looked_at = progress.looked_at;
+    to_look_at = progress.to_look_at;
+    return false;
+  });
+  EXPECT_FALSE(stopped.complete);
+  EXPECT_TRUE(stopped.log.empty());
+  EXPECT_EQ(looked_at, 0);
+  EXPECT_EQ(to_look_at, sets.train.count() * (options.augmentation.flip ? 2 : 1));
+  EXPECT_TRUE(student.train(options).complete);
+}
+
 TEST(Session, ALossThatIsNoNumberIsAnError) {
   const Sets sets;
   Options options = quick();

@@ -108,6 +108,10 @@ void shrink_command(const CompressArguments& arguments, int threads, Console& co
   std::string phase = "tune";
   TrainingCoach coach(
       graph, train, test, normalization, coaching, [&](const train::Progress& progress) {
+        if (progress.to_look_at > 0) {
+          bar.update("teacher", "looks at the pictures", progress.looked_at, progress.to_look_at);
+          return !interrupt_requested();
+        }
         bar.update(phase,
                    fmt::format("epoch {} of {}, loss {:.3f}, {:.0f} pictures/s", progress.epoch,
                                progress.epochs, progress.loss, progress.pictures_per_second),

@@ -95,7 +95,9 @@ class Watcher {
       : console_(console), quiet_(quiet_stdout), bar_(console.progress_visible()) {}
 
   bool operator()(const train::Progress& progress) {
-    if (progress.finished != nullptr) {
+    if (progress.to_look_at > 0) {
+      bar_.update("teacher", "looks at the pictures", progress.looked_at, progress.to_look_at);
+    } else if (progress.finished != nullptr) {
       bar_.clear();
       say(line_of(*progress.finished, progress.epochs));
     } else {
@@ -186,7 +188,7 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
       });
   watcher.clear();
   if (!outcome.complete) {
-    throw Interrupted(options.checkpoints.path.empty()
+    throw Interrupted(!std::filesystem::exists(options.checkpoints.path)
                           ? "interrupted; nothing was written"
                           : fmt::format("interrupted; the same command continues from {}",
                                         options.checkpoints.path));
