@@ -10,6 +10,9 @@
 #include <benchmark/benchmark.h>
 #include <torch/types.h>
 
+#include <vector>
+
+#include "base/restart.h"
 #include "train/operators.h"
 
 namespace {
@@ -85,4 +88,8 @@ BENCHMARK(BM_direct)->Apply(layers);
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  syncopate::restart_tuned(argv);
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -17,7 +17,7 @@ void restart_tuned(const char* const* argv) {
   }
   if (memory) {
     setenv("GLIBC_TUNABLES",
-           "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=1073741824",
+           "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184",
            1);
   }
   execv("/proc/self/exe", const_cast<char* const*>(argv));

@@ -54,7 +54,7 @@ torch::Tensor run(const ir::GlobalPool& op, const Call& call);
 torch::Tensor run(const ir::Lrn& op, const Call& call);
 
 // Convolutions by minimal filtering (winograd_conv.cpp; see winograd.h): of 3x3 windows with stride
-// 1 on the CPU in f32, where it is two to three times as fast as direct sums.
+// 1 on the CPU in f32.
 bool suits_winograd(const ir::Conv& op, const torch::Tensor& x, const torch::Tensor& w);
 torch::Tensor winograd_conv(const torch::Tensor& x, const torch::Tensor& w);
 

@@ -25,7 +25,7 @@ bool Teacher::look(const PictureStore& pictures, bool mirrored, const Watch& wat
     }
   }
   answers_ = torch::cat(parts);
-  return true;
+  return watch(done, all);
 }
 
 torch::Tensor Teacher::remembered(std::span<const std::int64_t> indices,

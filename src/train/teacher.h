@@ -24,7 +24,7 @@ class Teacher {
   /// Is told how many pictures have been looked at, and of how many; returns false to stop.
   using Watch = std::function<bool(std::int64_t done, std::int64_t all)>;
   /// Answers for every picture of a set, and for its mirror image when `mirrored`, to be
-  /// remembered. False when stopped; nothing is remembered then.
+  /// remembered. False when stopped.
   bool look(const PictureStore& pictures, bool mirrored, const Watch& watch);
   /// What was answered for the pictures at `indices`, the mirror image where `flips` says so.
   torch::Tensor remembered(std::span<const std::int64_t> indices,

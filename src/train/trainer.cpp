@@ -2,9 +2,6 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <torch/cuda.h>
 #include <torch/types.h>
 
@@ -12,7 +9,6 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <limits>
 #include <optional>
 #include <thread>
 
@@ -46,18 +42,8 @@ torch::ScalarType type_of(Precision precision) {
   return precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat;
 }
 
-/// Activations are as large in every step. Given back to the system and taken again, their pages
-/// are cleared each time, which costs as much as a batch normalization does.
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-#endif
-}
-
 /// libtorch starts with one thread and whatever algorithm is fastest today.
 void set_up_torch(const Platform& platform) {
-  keep_freed_memory();
   const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   at::set_num_threads(platform.threads > 0 ? platform.threads : cores);
   at::globalContext().setDeterministicCuDNN(true);
@@ -309,16 +295,16 @@ bool Session::Impl::prepare_teacher(const Callback& callback) {
   if (how.teacher == nullptr) teacher.reset();
   if (how.teacher == nullptr || (teacher && teacher_identity == whose)) return true;
   teacher.emplace(*how.teacher, ModuleOptions{device, torch::kFloat, type_of(platform.precision)});
-  teacher_identity = whose;
   const auto watch = [&](std::int64_t done, std::int64_t all) {
     Progress progress;
     progress.looked_at = done;
     progress.to_look_at = all;
     return !callback || callback(progress);
   };
-  if (!how.once || teacher->look(stored_train(), options.augmentation.flip, watch)) return true;
-  teacher.reset();
-  return false;
+  teacher_identity.clear();
+  if (how.once && !teacher->look(stored_train(), options.augmentation.flip, watch)) return false;
+  teacher_identity = whose;
+  return true;
 }
 
 bool Session::Impl::end_epoch(Outcome& outcome, const Callback& callback) {
@@ -363,7 +349,7 @@ void Session::Impl::run(const Callback& callback, Outcome& outcome) {
     go_on = report(outcome, callback, nullptr);
   }
   outcome.complete = step == end;
-  if (!outcome.complete) save(outcome);
+  if (!outcome.complete && step > first_step) save(outcome);
 }
 
 Score Session::Impl::score(const PictureStore& store, std::int64_t limit, torch::ScalarType type) {

@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <utility>
-#include <vector>
 
 #include "base/simd.h"
 
@@ -148,22 +149,6 @@ const Scheme& scheme_for(const Extents& e) {
   return products(kScheme2) <= products(kScheme4) ? kScheme2 : kScheme4;
 }
 
-/// Memory that is kept between calls, since fresh pages cost as much as the transforms.
-class Scratch {
- public:
-  float* take(std::int64_t floats) {
-    if (floats > size_) {
-      memory_ = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(floats));
-      size_ = floats;
-    }
-    return memory_.get();
-  }
-
- private:
-  std::unique_ptr<float[]> memory_;
-  std::int64_t size_ = 0;
-};
-
 /// One matrix per point of the transformed tiles. They lie an odd number of cache lines apart: a
 /// power of two would put one element of each into the same set.
 struct Planes {
@@ -172,10 +157,9 @@ struct Planes {
   float* operator[](std::int64_t point) const { return data + point * stride; }
 };
 
-Planes planes(Scratch& scratch, const Scheme& scheme, std::int64_t floats) {
+std::int64_t plane_stride(std::int64_t floats) {
   constexpr std::int64_t line = 16;
-  const std::int64_t stride = ((floats + line - 1) / line | 1) * line;
-  return {scratch.take(scheme.points() * stride), stride};
+  return ((floats + line - 1) / line | 1) * line;
 }
 
 /// Tiles that are transformed and multiplied together.
@@ -221,168 +205,230 @@ class Tiling {
 };
 
 constexpr std::size_t kMostPoints = 36;
-
-/// Fills rows of the planes, one per tile, with transformed windows of pictures.
-void gather(const Tiling& tiling, const Scheme& scheme, Transform* transform, std::int64_t side,
-            std::int64_t margin, std::int64_t channels, std::int64_t first, std::int64_t count,
-            const float* pictures, const Planes& rows) {
-  const std::vector<float> zeros(static_cast<std::size_t>(channels), 0.F);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t tile = 0; tile < count; ++tile) {
-    std::array<const float*, kMostPoints> in;
-    std::array<float*, kMostPoints> out;
-    tiling.window(first + tile, side, margin, channels, pictures, zeros.data(), in.data());
-    for (std::int64_t p = 0; p < scheme.points(); ++p) {
-      out[static_cast<std::size_t>(p)] = rows[p] + tile * channels;
-    }
-    transform(in.data(), out.data(), channels);
-  }
-}
-
-/// Writes the pixels of the tiles from their rows of the planes.
-void scatter(const Tiling& tiling, const Scheme& scheme, std::int64_t channels, std::int64_t first,
-             std::int64_t count, const Planes& rows, float* pictures) {
-#pragma omp parallel
-  {
-    std::vector<float> dropped(static_cast<std::size_t>(channels));
-    std::array<const float*, kMostPoints> in;
-    std::array<float*, kMostPoints> out;
-#pragma omp for schedule(static)
-    for (std::int64_t tile = 0; tile < count; ++tile) {
-      tiling.window(first + tile, scheme.tile, 0, channels, pictures, dropped.data(), out.data());
-      for (std::int64_t p = 0; p < scheme.points(); ++p) {
-        in[static_cast<std::size_t>(p)] = rows[p] + tile * channels;
-      }
-      scheme.output(in.data(), out.data(), channels);
-    }
-  }
-}
-
 constexpr std::int64_t kFilterPoints = 9;
 
-/// Transformed filters as matrices [out][in], one per point; turned by half a turn if `turned`.
-void transform_filters(const Extents& e, const Scheme& scheme, const float* filter, bool turned,
-                       const Planes& rows) {
-#pragma omp parallel
-  {
-    std::vector<float> by_place(static_cast<std::size_t>(kFilterPoints * e.in));
-    std::array<const float*, kFilterPoints> in;
-    std::array<float*, kMostPoints> out;
-    for (std::int64_t p = 0; p < kFilterPoints; ++p) {
-      in[static_cast<std::size_t>(p)] =
-          by_place.data() + (turned ? kFilterPoints - 1 - p : p) * e.in;
-    }
-#pragma omp for schedule(static)
-    for (std::int64_t k = 0; k < e.out; ++k) {
-      const float* from = filter + k * e.in * kFilterPoints;
-      for (std::int64_t c = 0; c < e.in; ++c) {
-        for (std::int64_t p = 0; p < kFilterPoints; ++p) {
-          by_place[static_cast<std::size_t>(p * e.in + c)] = *from++;
-        }
-      }
-      for (std::int64_t p = 0; p < scheme.points(); ++p) {
-        out[static_cast<std::size_t>(p)] = rows[p] + k * e.in;
-      }
-      scheme.filter(in.data(), out.data(), e.in);
-    }
-  }
-}
-
-/// The gradient of filters from that of transformed ones.
-void transform_back(const Extents& e, const Scheme& scheme, const Planes& rows, float* gradient) {
-#pragma omp parallel
-  {
-    std::vector<float> by_place(static_cast<std::size_t>(kFilterPoints * e.in));
-    std::array<const float*, kMostPoints> in;
-    std::array<float*, kFilterPoints> out;
-    for (std::int64_t p = 0; p < kFilterPoints; ++p) {
-      out[static_cast<std::size_t>(p)] = by_place.data() + p * e.in;
-    }
-#pragma omp for schedule(static)
-    for (std::int64_t k = 0; k < e.out; ++k) {
-      for (std::int64_t p = 0; p < scheme.points(); ++p) {
-        in[static_cast<std::size_t>(p)] = rows[p] + k * e.in;
-      }
-      scheme.filter_back(in.data(), out.data(), e.in);
-      float* to = gradient + k * e.in * kFilterPoints;
-      for (std::int64_t c = 0; c < e.in; ++c) {
-        for (std::int64_t p = 0; p < kFilterPoints; ++p) {
-          *to++ = by_place[static_cast<std::size_t>(p * e.in + c)];
-        }
-      }
-    }
-  }
-}
-
-/// Kept apart by use, so that each grows to its largest layer and stays.
-thread_local Scratch in_scratch, out_scratch, filter_scratch;
-
 /// Row-major [rows][columns] = a b + beta [rows][columns] on the calling thread; a and b may be
-/// given transposed.
-void multiply(char a_order, char b_order, std::int64_t rows, std::int64_t columns,
+/// given transposed. False when there was no memory for it.
+bool multiply(char a_order, char b_order, std::int64_t rows, std::int64_t columns,
               std::int64_t inner, const float* a, const float* b, float beta, float* c) {
-  dnnl_sgemm(a_order, b_order, rows, columns, inner, 1, a, a_order == 'T' ? rows : inner, b,
-             b_order == 'T' ? inner : columns, beta, c, columns);
+  return dnnl_sgemm(a_order, b_order, rows, columns, inner, 1, a, a_order == 'T' ? rows : inner, b,
+                    b_order == 'T' ? inner : columns, beta, c, columns) == dnnl_success;
 }
 
-/// From `from` channels to `to`: forwards, or back where filters are turned.
-void filter_pictures(const Extents& e, std::int64_t from, std::int64_t to, bool back,
-                     const float* x, const float* filter, float* y) {
-  const Scheme& scheme = scheme_for(e);
-  const Tiling tiling(e, scheme);
-  const std::int64_t block = tiling.block();
-  const Planes filters = planes(filter_scratch, scheme, e.in * e.out);
-  transform_filters(e, scheme, filter, back, filters);
-  const auto one_block = [&](std::int64_t first) {
-    const std::int64_t count = std::min(block, tiling.tiles() - first);
-    const Planes in = planes(in_scratch, scheme, block * from);
-    const Planes out = planes(out_scratch, scheme, block * to);
-    gather(tiling, scheme, scheme.input, scheme.window(), 1, from, first, count, x, in);
-#pragma omp parallel for schedule(static)
-    for (std::int64_t p = 0; p < scheme.points(); ++p) {
-      multiply('N', back ? 'N' : 'T', count, to, from, in[p], filters[p], 0, out[p]);
+/// The steps of one call and the memory they work in, which is taken before any threads start:
+/// nothing can be thrown out of a parallel region. Blocks of tiles are either shared out among
+/// threads, each block worked on by one, or come one after another, each shared by all threads.
+class Steps {
+ public:
+  Steps(const Extents& extents, bool share_out_blocks)
+      : e_(extents), scheme_(scheme_for(extents)), tiling_(extents, scheme_) {
+    const int threads = omp_get_max_threads();
+    apart_ = share_out_blocks && blocks() >= 4 * threads;
+    const std::int64_t widest = std::max(e_.in, e_.out), rows = tiling_.block();
+    filters_.stride = plane_stride(e_.in * e_.out);
+    in_.stride = plane_stride(rows * e_.in);
+    out_.stride = plane_stride(rows * e_.out);
+    spare_stride_ = plane_stride(std::max(widest, kFilterPoints * e_.in));
+    const std::int64_t points = scheme_.points();
+    block_stride_ = points * (in_.stride + out_.stride);
+    const std::int64_t needed = points * filters_.stride + (apart_ ? threads : 1) * block_stride_ +
+                                threads * spare_stride_ + widest;
+    // Kept by the calling thread, as large as its largest call needed: fresh pages cost as much as
+    // the transforms.
+    thread_local std::unique_ptr<float[]> memory;
+    thread_local std::int64_t size = 0;
+    if (needed > size) {
+      memory.reset();
+      size = 0;
+      memory = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(needed));
+      size = needed;
     }
-    scatter(tiling, scheme, to, first, count, out, y);
-  };
-  // Threads share out the blocks or, where these are few, the work in each.
-  const std::int64_t blocks = (tiling.tiles() + block - 1) / block;
-  if (blocks >= 4 * omp_get_max_threads()) {
-#pragma omp parallel for schedule(static)
-    for (std::int64_t b = 0; b < blocks; ++b) one_block(b * block);
-  } else {
-    for (std::int64_t b = 0; b < blocks; ++b) one_block(b * block);
+    filters_.data = memory.get();
+    in_.data = filters_.data + points * filters_.stride;
+    out_.data = in_.data + points * in_.stride;
+    spare_ = in_.data + (apart_ ? threads : 1) * block_stride_;
+    zeros_ = spare_ + threads * spare_stride_;
+    std::fill_n(zeros_, widest, 0.F);
   }
-}
+
+  std::int64_t blocks() const { return (tiling_.tiles() + tiling_.block() - 1) / tiling_.block(); }
+
+  /// Transformed filters as matrices [out][in]; turned by half a turn if `turned`.
+  void transform_filters(const float* filter, bool turned) {
+#pragma omp parallel for schedule(static)
+    for (std::int64_t k = 0; k < e_.out; ++k) {
+      float* by_place = spare(0);
+      const float* from = filter + k * e_.in * kFilterPoints;
+      for (std::int64_t c = 0; c < e_.in; ++c) {
+        for (std::int64_t p = 0; p < kFilterPoints; ++p) by_place[p * e_.in + c] = *from++;
+      }
+      const auto in = pointers<const float>(kFilterPoints, [&](std::int64_t p) {
+        return by_place + (turned ? kFilterPoints - 1 - p : p) * e_.in;
+      });
+      const auto out = rows(filters_, k * e_.in);
+      scheme_.filter(in.data(), out.data(), e_.in);
+    }
+  }
+
+  /// The gradient of filters from that of transformed ones.
+  void transform_back(float* gradient) {
+#pragma omp parallel for schedule(static)
+    for (std::int64_t k = 0; k < e_.out; ++k) {
+      float* by_place = spare(0);
+      const auto in = rows<const float>(filters_, k * e_.in);
+      const auto out =
+          pointers<float>(kFilterPoints, [&](std::int64_t p) { return by_place + p * e_.in; });
+      scheme_.filter_back(in.data(), out.data(), e_.in);
+      float* to = gradient + k * e_.in * kFilterPoints;
+      for (std::int64_t c = 0; c < e_.in; ++c) {
+        for (std::int64_t p = 0; p < kFilterPoints; ++p) *to++ = by_place[p * e_.in + c];
+      }
+    }
+  }
+
+  /// From the pictures `x` of `from` channels to `y` of `to`, with the transformed filters:
+  /// forwards, or back, where these are turned.
+  void filter(std::int64_t from, std::int64_t to, bool back, const float* x, float* y) {
+    const auto one = [&](std::int64_t b, int worker) {
+      const Block block = this->block(b, worker, from, to);
+      gather(block, scheme_.input, scheme_.window(), 1, from, x, block.in);
+      multiply_all('N', back ? 'N' : 'T', block.count, to, from, block.in, filters_, 0, block.out);
+      scatter(block, to, block.out, y);
+    };
+    if (apart_) {
+#pragma omp parallel for schedule(static)
+      for (std::int64_t b = 0; b < blocks(); ++b) one(b, omp_get_thread_num());
+    } else {
+      for (std::int64_t b = 0; b < blocks(); ++b) one(b, 0);
+    }
+    check();
+  }
+
+  /// The gradient of the transformed filters. Blocks are summed in order.
+  void correlate(const float* x, const float* y_gradient) {
+    for (std::int64_t b = 0; b < blocks(); ++b) {
+      const Block block = this->block(b, 0, e_.in, e_.out);
+      gather(block, scheme_.input, scheme_.window(), 1, e_.in, x, block.in);
+      gather(block, scheme_.output_back, scheme_.tile, 0, e_.out, y_gradient, block.out);
+      multiply_all('T', 'N', e_.out, e_.in, block.count, block.out, block.in, b == 0 ? 0.F : 1.F,
+                   filters_);
+    }
+    check();
+  }
+
+ private:
+  /// Tiles `first` to `first + count`, and where a worker has them.
+  struct Block {
+    std::int64_t first, count;
+    int worker;
+    Planes in, out;
+  };
+
+  Block block(std::int64_t number, int worker, std::int64_t from, std::int64_t to) const {
+    const std::int64_t first = number * tiling_.block();
+    const std::int64_t count = std::min(tiling_.block(), tiling_.tiles() - first);
+    Planes in = from == e_.in ? in_ : out_, out = to == e_.out ? out_ : in_;
+    in.data += worker * block_stride_;
+    out.data += worker * block_stride_;
+    return {first, count, worker, in, out};
+  }
+
+  template <class Float, class At>
+  static std::array<Float*, kMostPoints> pointers(std::int64_t count, const At& at) {
+    std::array<Float*, kMostPoints> result;
+    for (std::int64_t p = 0; p < count; ++p) result[static_cast<std::size_t>(p)] = at(p);
+    return result;
+  }
+
+  /// One element of every plane.
+  template <class Float = float>
+  std::array<Float*, kMostPoints> rows(const Planes& planes, std::int64_t offset) const {
+    return pointers<Float>(scheme_.points(), [&](std::int64_t p) { return planes[p] + offset; });
+  }
+
+  /// Memory of the calling thread in the innermost region that has several.
+  float* spare(int worker) const {
+    return spare_ + (worker + omp_get_thread_num()) * spare_stride_;
+  }
+
+  /// Fills rows of the planes, one per tile, with transformed windows of pictures.
+  void gather(const Block& block, Transform* transform, std::int64_t side, std::int64_t margin,
+              std::int64_t channels, const float* pictures, const Planes& planes) const {
+#pragma omp parallel for schedule(static) if (!apart_)
+    for (std::int64_t tile = 0; tile < block.count; ++tile) {
+      std::array<const float*, kMostPoints> in;
+      tiling_.window<const float>(block.first + tile, side, margin, channels, pictures, zeros_,
+                                  in.data());
+      transform(in.data(), rows(planes, tile * channels).data(), channels);
+    }
+  }
+
+  /// Writes the pixels of the tiles from their rows of the planes.
+  void scatter(const Block& block, std::int64_t channels, const Planes& planes,
+               float* pictures) const {
+#pragma omp parallel for schedule(static) if (!apart_)
+    for (std::int64_t tile = 0; tile < block.count; ++tile) {
+      std::array<float*, kMostPoints> out;
+      tiling_.window(block.first + tile, scheme_.tile, 0, channels, pictures, spare(block.worker),
+                     out.data());
+      scheme_.output(rows<const float>(planes, tile * channels).data(), out.data(), channels);
+    }
+  }
+
+  /// multiply() for every point.
+  void multiply_all(char a_order, char b_order, std::int64_t rows, std::int64_t columns,
+                    std::int64_t inner, const Planes& a, const Planes& b, float beta,
+                    const Planes& c) {
+#pragma omp parallel for schedule(static) if (!apart_)
+    for (std::int64_t p = 0; p < scheme_.points(); ++p) {
+      if (!multiply(a_order, b_order, rows, columns, inner, a[p], b[p], beta, c[p])) {
+        failed_ = true;
+      }
+    }
+  }
+
+  void check() const {
+    if (failed_) throw std::bad_alloc();
+  }
+
+  const Extents& e_;
+  const Scheme& scheme_;
+  Tiling tiling_;
+  bool apart_ = false;  ///< Blocks are shared out.
+  Planes filters_{}, in_{}, out_{};
+  std::int64_t block_stride_ = 0, spare_stride_ = 0;
+  float* spare_ = nullptr;  ///< Per thread, for a filter, or pixels beyond the picture.
+  float* zeros_ = nullptr;  ///< A pixel beyond the picture.
+  std::atomic<bool> failed_ = false;
+};
+
+bool empty(const Extents& e) { return e.pictures == 0 || e.height == 0 || e.width == 0; }
 
 }  // namespace
 
 void convolve(const Extents& e, const float* x, const float* filter, float* y) {
-  filter_pictures(e, e.in, e.out, false, x, filter, y);
+  if (empty(e)) return;
+  Steps steps(e, true);
+  steps.transform_filters(filter, false);
+  steps.filter(e.in, e.out, false, x, y);
 }
 
 void input_gradient(const Extents& e, const float* y_gradient, const float* filter,
                     float* gradient) {
-  filter_pictures(e, e.out, e.in, true, y_gradient, filter, gradient);
+  if (empty(e)) return;
+  Steps steps(e, true);
+  steps.transform_filters(filter, true);
+  steps.filter(e.out, e.in, true, y_gradient, gradient);
 }
 
 void filter_gradient(const Extents& e, const float* x, const float* y_gradient, float* gradient) {
-  const Scheme& scheme = scheme_for(e);
-  const Tiling tiling(e, scheme);
-  const std::int64_t block = tiling.block();
-  const Planes filters = planes(filter_scratch, scheme, e.in * e.out);
-  const Planes in = planes(in_scratch, scheme, block * e.in);
-  const Planes out = planes(out_scratch, scheme, block * e.out);
-  for (std::int64_t first = 0; first < tiling.tiles(); first += block) {
-    const std::int64_t count = std::min(block, tiling.tiles() - first);
-    gather(tiling, scheme, scheme.input, scheme.window(), 1, e.in, first, count, x, in);
-    gather(tiling, scheme, scheme.output_back, scheme.tile, 0, e.out, first, count, y_gradient,
-           out);
-#pragma omp parallel for schedule(static)
-    for (std::int64_t p = 0; p < scheme.points(); ++p) {
-      multiply('T', 'N', e.out, e.in, count, out[p], in[p], first == 0 ? 0.F : 1.F, filters[p]);
-    }
+  if (empty(e)) {
+    std::fill_n(gradient, e.in * e.out * kFilterPoints, 0.F);
+    return;
   }
-  transform_back(e, scheme, filters, gradient);
+  Steps steps(e, false);
+  steps.correlate(x, y_gradient);
+  steps.transform_back(gradient);
 }
 
 }  // namespace syncopate::train::winograd

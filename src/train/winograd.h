@@ -5,12 +5,15 @@
 namespace syncopate::train::winograd {
 
 // 3x3 convolutions with stride 1 and one pixel of padding by minimal filtering [public: Winograd
-// 1980; Lavin and Gray 2016]: a tile of 4x4 outputs (2x2 in small pictures) takes 36 products (16)
-// for every pair of channels, where the sum over the window takes 144 (36). In f32, on as many
-// threads as OpenMP is set to; the results do not depend on how many. They differ from direct sums
-// by rounding, by about 1e-5 of the largest output.
+// 1980; Lavin and Gray 2016]: a tile of 4x4 outputs takes 36 products for every pair of channels,
+// one of 2x2 outputs 16, where sums over the window take 144 and 36. Pictures are cut into those
+// that need fewer. In f32, on as many threads as OpenMP is set to; the results do not depend on how
+// many. They differ from direct sums by rounding, by about 1e-5 of the largest output.
+//
+// std::bad_alloc when there is no memory. The calling thread keeps what its largest call worked in.
 
 /// Pictures are [pictures][height][width][channels], filters [out][in][3][3].
+/// No picture, height or width may be negative, no number of channels below one.
 struct Extents {
   std::int64_t pictures = 0, height = 0, width = 0, in = 0, out = 0;
 };

@@ -1,5 +1,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+
 #include "train/operators.h"
 #include "train/winograd.h"
 
@@ -34,6 +36,7 @@ struct Winograd : torch::autograd::Function<Winograd> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
+    TORCH_CHECK(!torch::GradMode::is_enabled(), "minimal filtering has no second derivative");
     const torch::autograd::variable_list saved = context->get_saved_variables();
     const Tensor &x = saved[0], &w = saved[1];
     const Tensor dy = channels_last(gradients[0]);

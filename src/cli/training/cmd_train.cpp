@@ -188,7 +188,8 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
       });
   watcher.clear();
   if (!outcome.complete) {
-    throw Interrupted(!std::filesystem::exists(options.checkpoints.path)
+    std::error_code error;
+    throw Interrupted(!std::filesystem::exists(options.checkpoints.path, error)
                           ? "interrupted; nothing was written"
                           : fmt::format("interrupted; the same command continues from {}",
                                         options.checkpoints.path));
