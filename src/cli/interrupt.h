@@ -16,8 +16,8 @@ class Interrupted : public std::exception {
   std::string text_;
 };
 
-/// Makes the first SIGINT or SIGTERM a request to stop at the next safe point; one that comes half a
-/// second later or more stops at once. Either way files are written in one step, so none is left
+/// Makes the first SIGINT or SIGTERM a request to stop at the next safe point; one that comes half
+/// a second later or more stops at once. Either way files are written in one step, so none is left
 /// half-written. Call before other threads are started: the calling thread, and those it starts,
 /// leave signals to a thread made here.
 void install_interrupt_handler();

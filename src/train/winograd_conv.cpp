@@ -59,7 +59,7 @@ struct Winograd : torch::autograd::Function<Winograd> {
 
 bool suits_winograd(const ir::Conv& op, const Tensor& x, const Tensor& w) {
   // With fewer channels the transforms cost more than the products they save.
-  constexpr std::int64_t fewest_channels = 16;
+  constexpr std::int64_t fewest_channels = 32;
   const ir::Ints once{1, 1};
   const ir::Window& window = op.window;
   return window.kernel == ir::Ints{3, 3} && window.strides == once && window.dilations == once &&

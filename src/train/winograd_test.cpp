@@ -98,7 +98,7 @@ TEST(Winograd, TakesNoPictures) {
 TEST(Winograd, RunsInNetworks) {
   Random random(13);
   ir::Graph graph;
-  graph.inputs = {graph.add_value({"x", DType::f32, {2, 16, 6, 6}, {}})};
+  graph.inputs = {graph.add_value({"x", DType::f32, {2, 32, 6, 6}, {}})};
   const auto constant = [&](const char* name, const Shape& shape) {
     std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
     for (float& value : values) value = static_cast<float>(random.normal());
@@ -107,9 +107,9 @@ TEST(Winograd, RunsInNetworks) {
   const ir::Window window{{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
   graph.outputs = {
       graph.add_node("conv", ir::Conv{window, 1},
-                     {graph.inputs[0], constant("w", {24, 16, 3, 3}), constant("b", {24})}, "y")};
+                     {graph.inputs[0], constant("w", {40, 32, 3, 3}), constant("b", {40})}, "y")};
   ir::infer_shapes(graph);
-  const torch::Tensor x = random_tensor(random, {2, 16, 6, 6}, 1);
+  const torch::Tensor x = random_tensor(random, {2, 32, 6, 6}, 1);
   Module narrow(graph, {}), wide(graph, {torch::kCPU, torch::kDouble, torch::kDouble});
   for (const bool input_trained : {false, true}) {
     std::vector<std::vector<torch::Tensor>> results;
@@ -140,11 +140,11 @@ TEST(Winograd, RunsInNetworks) {
 
 TEST(Winograd, TakesWhatItCanCompute) {
   const ir::Window window{{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
-  const torch::Tensor x = torch::zeros({1, 16, 4, 4}), w = torch::zeros({16, 16, 3, 3});
+  const torch::Tensor x = torch::zeros({1, 32, 4, 4}), w = torch::zeros({32, 32, 3, 3});
   EXPECT_TRUE(rules::suits_winograd({window, 1}, x, w));
-  EXPECT_FALSE(rules::suits_winograd({window, 2}, x, torch::zeros({16, 8, 3, 3})));
+  EXPECT_FALSE(rules::suits_winograd({window, 2}, x, torch::zeros({64, 32, 3, 3})));
   EXPECT_FALSE(rules::suits_winograd({window, 1}, x.to(torch::kDouble), w.to(torch::kDouble)));
-  EXPECT_FALSE(rules::suits_winograd({window, 1}, x, torch::zeros({8, 16, 3, 3})));
+  EXPECT_FALSE(rules::suits_winograd({window, 1}, x, torch::zeros({16, 32, 3, 3})));
   for (ir::Ints ir::Window::* member :
        {&ir::Window::strides, &ir::Window::dilations, &ir::Window::pads_begin,
         &ir::Window::pads_end, &ir::Window::kernel}) {
