@@ -224,6 +224,7 @@ class Steps {
       : e_(extents), scheme_(scheme_for(extents)), tiling_(extents, scheme_) {
     const int threads = omp_get_max_threads();
     apart_ = share_out_blocks && blocks() >= 4 * threads;
+    const int workers = apart_ ? threads : 1;
     const std::int64_t widest = std::max(e_.in, e_.out), rows = tiling_.block();
     filters_.stride = plane_stride(e_.in * e_.out);
     in_.stride = plane_stride(rows * e_.in);
@@ -231,8 +232,8 @@ class Steps {
     spare_stride_ = plane_stride(std::max(widest, kFilterPoints * e_.in));
     const std::int64_t points = scheme_.points();
     block_stride_ = points * (in_.stride + out_.stride);
-    const std::int64_t needed = points * filters_.stride + (apart_ ? threads : 1) * block_stride_ +
-                                threads * spare_stride_ + widest;
+    const std::int64_t needed =
+        points * filters_.stride + workers * block_stride_ + threads * spare_stride_ + widest;
     // Kept by the calling thread, as large as its largest call needed: fresh pages cost as much as
     // the transforms.
     thread_local std::unique_ptr<float[]> memory;
@@ -246,7 +247,7 @@ class Steps {
     filters_.data = memory.get();
     in_.data = filters_.data + points * filters_.stride;
     out_.data = in_.data + points * in_.stride;
-    spare_ = in_.data + (apart_ ? threads : 1) * block_stride_;
+    spare_ = in_.data + workers * block_stride_;
     zeros_ = spare_ + threads * spare_stride_;
     std::fill_n(zeros_, widest, 0.F);
   }
@@ -286,11 +287,12 @@ class Steps {
     }
   }
 
-  /// From the pictures `x` of `from` channels to `y` of `to`, with the transformed filters:
-  /// forwards, or back, where these are turned.
-  void filter(std::int64_t from, std::int64_t to, bool back, const float* x, float* y) {
+  /// From the pictures `x` to `y` with the transformed filters: forwards, or `back` from outputs to
+  /// inputs, where these are turned.
+  void filter(bool back, const float* x, float* y) {
+    const std::int64_t from = back ? e_.out : e_.in, to = back ? e_.in : e_.out;
     const auto one = [&](std::int64_t b, int worker) {
-      const Block block = this->block(b, worker, from, to);
+      const Block block = this->block(b, worker, back);
       gather(block, scheme_.input, scheme_.window(), 1, from, x, block.in);
       multiply_all('N', back ? 'N' : 'T', block.count, to, from, block.in, filters_, 0, block.out);
       scatter(block, to, block.out, y);
@@ -307,7 +309,7 @@ class Steps {
   /// The gradient of the transformed filters. Blocks are summed in order.
   void correlate(const float* x, const float* y_gradient) {
     for (std::int64_t b = 0; b < blocks(); ++b) {
-      const Block block = this->block(b, 0, e_.in, e_.out);
+      const Block block = this->block(b, 0, false);
       gather(block, scheme_.input, scheme_.window(), 1, e_.in, x, block.in);
       gather(block, scheme_.output_back, scheme_.tile, 0, e_.out, y_gradient, block.out);
       multiply_all('T', 'N', e_.out, e_.in, block.count, block.out, block.in, b == 0 ? 0.F : 1.F,
@@ -317,17 +319,17 @@ class Steps {
   }
 
  private:
-  /// Tiles `first` to `first + count`, and where a worker has them.
+  /// Tiles `first` to `first + count`, and where a worker has them: what it reads, what it writes.
   struct Block {
     std::int64_t first, count;
     int worker;
     Planes in, out;
   };
 
-  Block block(std::int64_t number, int worker, std::int64_t from, std::int64_t to) const {
+  Block block(std::int64_t number, int worker, bool back) const {
     const std::int64_t first = number * tiling_.block();
     const std::int64_t count = std::min(tiling_.block(), tiling_.tiles() - first);
-    Planes in = from == e_.in ? in_ : out_, out = to == e_.out ? out_ : in_;
+    Planes in = back ? out_ : in_, out = back ? in_ : out_;
     in.data += worker * block_stride_;
     out.data += worker * block_stride_;
     return {first, count, worker, in, out};
@@ -410,7 +412,7 @@ void convolve(const Extents& e, const float* x, const float* filter, float* y) {
   if (empty(e)) return;
   Steps steps(e, true);
   steps.transform_filters(filter, false);
-  steps.filter(e.in, e.out, false, x, y);
+  steps.filter(false, x, y);
 }
 
 void input_gradient(const Extents& e, const float* y_gradient, const float* filter,
@@ -418,7 +420,7 @@ void input_gradient(const Extents& e, const float* y_gradient, const float* filt
   if (empty(e)) return;
   Steps steps(e, true);
   steps.transform_filters(filter, true);
-  steps.filter(e.out, e.in, true, y_gradient, gradient);
+  steps.filter(true, y_gradient, gradient);
 }
 
 void filter_gradient(const Extents& e, const float* x, const float* y_gradient, float* gradient) {
