@@ -36,6 +36,14 @@ if(SYNCOPATE_TRAIN AND NOT SYNCOPATE_SANITIZE AND NOT SYNCOPATE_FUZZ)
   set(CMAKE_CXX_FLAGS "${flags}")
   set(SYNCOPATE_TRAIN_FOUND ${Torch_FOUND})
 endif()
+if(SYNCOPATE_TRAIN_FOUND)
+  # PyTorch's own libtorch brings headers of other versions of libraries found above; these come first.
+  find_path(FMT_INCLUDE_DIR fmt/core.h REQUIRED)
+  set(SYNCOPATE_BEFORE_TORCH ${CMAKE_BINARY_DIR}/before_torch)
+  file(MAKE_DIRECTORY ${SYNCOPATE_BEFORE_TORCH})
+  file(CREATE_LINK ${FMT_INCLUDE_DIR}/fmt ${SYNCOPATE_BEFORE_TORCH}/fmt SYMBOLIC)
+  file(CREATE_LINK ${DNNL_INCLUDE_DIR}/oneapi ${SYNCOPATE_BEFORE_TORCH}/oneapi SYMBOLIC)
+endif()
 if(SYNCOPATE_TRAIN STREQUAL "ON" AND NOT SYNCOPATE_TRAIN_FOUND)
   message(FATAL_ERROR "SYNCOPATE_TRAIN=ON, but libtorch was not found: install libtorch-dev and "
                       "libopenblas0-pthread, or set CMAKE_PREFIX_PATH to another libtorch; it "

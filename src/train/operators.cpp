@@ -191,6 +191,11 @@ Tensor run(const ir::Slice& op, const Call& call) {
     const ir::SliceRange& range = ranges[d];
     const std::int64_t declared = call.input_shape(0)[d];
     if (range.begin == 0 && range.step == 1 && range.extent == declared) continue;
+    if (range.step > 0) {
+      x = x.slice(static_cast<std::int64_t>(d), range.begin,
+                  range.begin + (range.extent - 1) * range.step + 1, range.step);
+      continue;
+    }
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < range.extent; ++i) indices.push_back(range.begin + i * range.step);
     x = select(x, d, indices);

@@ -28,6 +28,26 @@ void show(Variable& variable, const Tensor& entries, const Tensor& slot) {
   variable.tensor.copy_(entries.index_select(0, slot).view(variable.tensor.sizes()));
 }
 
+/// The elements whose entry is not zero; under masks they are few.
+Members members_of(const Tensor& entries, const Tensor& slot) {
+  const Tensor index = entries.index_select(0, slot).nonzero().flatten();
+  return {index, slot.index_select(0, index)};
+}
+
+/// Gives members their entries; the other elements are zero and stay so.
+void show(Variable& variable, const Tensor& entries, const Members& members) {
+  variable.tensor.view(-1).index_copy_(0, members.index, entries.index_select(0, members.slot));
+}
+
+/// Sums of the members' values by entry, f64. Accumulating by index_put_ sorts on a GPU, where
+/// index_add_ would add in another order each time.
+Tensor sums_by_entry(const Tensor& values, const Members& members, const Tensor& entries) {
+  Tensor sums = torch::zeros_like(entries, torch::kDouble);
+  const Tensor picked = values.flatten().index_select(0, members.index);
+  sums.index_put_({members.slot}, picked.to(torch::kDouble), /*accumulate=*/true);
+  return sums;
+}
+
 }  // namespace
 
 Optimizer::Optimizer(Module& module, const Options& options, const Constraints& constraints)
@@ -108,19 +128,21 @@ void Optimizer::add_book(Variable& variable, const codec::Codebooks& codebooks) 
   const auto options = variable.tensor.options().requires_grad(false);
   Book book{&variable,
             codebooks,
-            torch::tensor(slots, torch::kLong).to(options.device()),
+            {},
             torch::tensor(entries).to(options),
             torch::tensor(members).to(options),
             {},
             0};
+  const Tensor slot = torch::tensor(slots, torch::kLong).to(options.device());
+  book.members = members_of(book.entries, slot);
   book.momentum = torch::zeros_like(book.entries);
   book.decay = decay_of(variable);
-  show(variable, book.entries, book.slot);
+  show(variable, book.entries, slot);
   books_.push_back(std::move(book));
 }
 
 void Optimizer::add_clusters(Variable& variable, const codec::CodebookOptions& how) {
-  Clusters clusters{&variable, how, variable.tensor.detach().clone(), {}, {}, {}};
+  Clusters clusters{&variable, how, variable.tensor.detach().clone(), {}, {}, {}, {}, {}};
   clusters.momentum = torch::zeros_like(clusters.hidden);
   cluster(clusters);
   clusters_.push_back(std::move(clusters));
@@ -143,6 +165,7 @@ void Optimizer::cluster(Clusters& clusters) {
   const auto options = clusters.hidden.options();
   clusters.slot = torch::tensor(slots, torch::kLong).to(options.device());
   clusters.entries = torch::tensor(entries).to(options);
+  count_members(clusters);
   show(*clusters.variable, clusters.entries, clusters.slot);
 }
 
@@ -160,12 +183,22 @@ void Optimizer::clip() {
 
 void Optimizer::step(double rate, std::int64_t number) {
   const torch::NoGradGuard guard;
-  for (const Mask& mask : masks_) gradient(*mask.variable).mul_(mask.keep);
+  mask_gradients();
   if (options_.clip_gradient > 0) clip();
   step_free(rate);
   for (Book& book : books_) step_book(book, rate);
   const bool again = (number + 1) % options_.cluster_every == 0;
   for (Clusters& clusters : clusters_) step_clusters(clusters, rate, again);
+}
+
+void Optimizer::mask_gradients() {
+  if (masks_.empty()) return;
+  std::vector<Tensor> gradients, keep;
+  for (const Mask& mask : masks_) {
+    gradients.push_back(gradient(*mask.variable));
+    keep.push_back(mask.keep);
+  }
+  at::_foreach_mul_(gradients, keep);
 }
 
 Tensor Optimizer::direction(Tensor slope, Tensor& momentum) const {
@@ -175,23 +208,32 @@ Tensor Optimizer::direction(Tensor slope, Tensor& momentum) const {
 }
 
 void Optimizer::step_free(double rate) {
-  for (std::size_t i = 0; i < free_.size(); ++i) {
-    Tensor& weights = free_[i]->tensor;
-    Tensor slope = gradient(*free_[i]);
-    const double decay = decay_of(*free_[i]);
-    if (decay != 0) slope.add_(weights, decay);
-    weights.add_(direction(slope, momenta_[i]), -rate);
+  if (free_.empty()) return;
+  // A list at a time: on a GPU a kernel for all of them instead of one each.
+  std::vector<Tensor> weights, slopes, decaying, decaying_slopes;
+  for (const Variable* variable : free_) {
+    weights.push_back(variable->tensor);
+    slopes.push_back(gradient(*variable));
+    if (decay_of(*variable) == 0) continue;
+    decaying.push_back(weights.back());
+    decaying_slopes.push_back(slopes.back());
   }
+  if (!decaying.empty()) at::_foreach_add_(decaying_slopes, decaying, options_.weight_decay);
+  if (options_.momentum != 0) {
+    at::_foreach_mul_(momenta_, options_.momentum);
+    at::_foreach_add_(momenta_, slopes, 1);
+    if (options_.nesterov) at::_foreach_add_(slopes, momenta_, options_.momentum);
+  }
+  const bool along_momentum = options_.momentum != 0 && !options_.nesterov;
+  at::_foreach_add_(weights, along_momentum ? momenta_ : slopes, -rate);
 }
 
 void Optimizer::step_book(Book& book, double rate) {
-  const Tensor gradients = gradient(*book.variable).flatten();
-  Tensor slope = torch::zeros_like(book.entries, torch::kDouble);
-  slope.index_add_(0, book.slot, gradients.to(torch::kDouble));
+  Tensor slope = sums_by_entry(gradient(*book.variable), book.members, book.entries);
   slope = slope.to(book.entries.scalar_type()) * book.weights;
   if (book.decay != 0) slope.add_(book.entries, book.decay);
   book.entries.add_(direction(slope, book.momentum), -rate * options_.codebook_rate);
-  show(*book.variable, book.entries, book.slot);
+  show(*book.variable, book.entries, book.members);
 }
 
 void Optimizer::step_clusters(Clusters& clusters, double rate, bool again) {
@@ -203,14 +245,21 @@ void Optimizer::step_clusters(Clusters& clusters, double rate, bool again) {
     cluster(clusters);
     return;
   }
-  const Tensor hidden = clusters.hidden.flatten().to(torch::kDouble);
-  Tensor sums = torch::zeros_like(clusters.entries, torch::kDouble);
-  Tensor members = torch::zeros_like(sums);
-  sums.index_add_(0, clusters.slot, hidden);
-  members.index_add_(0, clusters.slot, torch::ones_like(hidden));
-  const Tensor means = (sums / members.clamp_min(1)).to(clusters.entries.scalar_type());
-  clusters.entries.copy_(torch::where(clusters.entries == 0, clusters.entries, means));
-  show(*clusters.variable, clusters.entries, clusters.slot);
+  const Tensor means = sums_by_entry(clusters.hidden, clusters.members, clusters.entries) /
+                       clusters.counts.clamp_min(1);
+  clusters.entries.copy_(torch::where(clusters.entries == 0, clusters.entries,
+                                      means.to(clusters.entries.scalar_type())));
+  show(*clusters.variable, clusters.entries, clusters.members);
+}
+
+void Optimizer::count_members(Clusters& clusters) {
+  clusters.members = members_of(clusters.entries, clusters.slot);
+  clusters.counts =
+      sums_by_entry(torch::ones_like(clusters.hidden), clusters.members, clusters.entries);
+}
+
+void Optimizer::restored() {
+  for (Clusters& clusters : clusters_) count_members(clusters);
 }
 
 std::map<std::string, torch::Tensor> Optimizer::state() const {

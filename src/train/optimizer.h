@@ -11,6 +11,11 @@
 
 namespace syncopate::train {
 
+/// Elements of a parameter, and the entry of each, counted over all its codebooks.
+struct Members {
+  torch::Tensor index, slot;
+};
+
 /// Stochastic gradient descent with momentum on a module's parameters, under masks and codebooks.
 class Optimizer {
  public:
@@ -24,6 +29,8 @@ class Optimizer {
 
   /// Tensors that a continued run needs besides the module's own, by name; written in place.
   std::map<std::string, torch::Tensor> state() const;
+  /// To be called when they have been overwritten.
+  void restored();
   /// The given codebooks with their entries as trained, ascending.
   std::map<std::string, codec::Codebooks> codebooks() const;
 
@@ -32,7 +39,7 @@ class Optimizer {
   struct Book {
     Variable* variable;
     codec::Codebooks given;
-    torch::Tensor slot;     ///< Entry of each element, counted over all books.
+    Members members;        ///< Of entries that are not zero.
     torch::Tensor entries;  ///< f32, all books one behind the other.
     torch::Tensor weights;  ///< 1 / members, and 0 for entries that stay zero.
     torch::Tensor momentum;
@@ -46,6 +53,8 @@ class Optimizer {
     torch::Tensor momentum;
     torch::Tensor slot;     ///< Entry of each element, counted over all books.
     torch::Tensor entries;  ///< f32, all books one behind the other, as long as they may become.
+    Members members;        ///< Of entries that are not zero.
+    torch::Tensor counts;   ///< Those of each entry, f64.
   };
   struct Mask {
     Variable* variable;
@@ -56,11 +65,13 @@ class Optimizer {
   void add_clusters(Variable& variable, const codec::CodebookOptions& how);
   void add_book(Variable& variable, const codec::Codebooks& codebooks);
   double decay_of(const Variable& variable) const;
+  void mask_gradients();
   void clip();
   void step_free(double rate);
   void step_book(Book& book, double rate);
   void step_clusters(Clusters& clusters, double rate, bool again);
   void cluster(Clusters& clusters);
+  void count_members(Clusters& clusters);
   /// Where momentum carries a parameter of that gradient.
   torch::Tensor direction(torch::Tensor slope, torch::Tensor& momentum) const;
 

@@ -35,7 +35,7 @@ class PictureStore {
   }
   /// Network inputs of bytes [pictures, channels, height, width].
   torch::Tensor normalized(const torch::Tensor& bytes) const {
-    torch::Tensor x = bytes.to(device_);
+    torch::Tensor x = bytes.to(device_, /*non_blocking=*/true);
     if (bgr_) x = x.flip(1);
     x = x.contiguous(torch::MemoryFormat::ChannelsLast).to(torch::kFloat);
     return x.mul_(factors_).add_(offsets_);

@@ -30,10 +30,12 @@ bool Teacher::look(const PictureStore& pictures, bool mirrored, const Watch& wat
 
 torch::Tensor Teacher::remembered(std::span<const std::int64_t> indices,
                                   const std::vector<bool>& flips) const {
-  torch::Tensor rows = torch::empty({static_cast<std::int64_t>(indices.size())}, torch::kLong);
+  torch::Tensor rows =
+      torch::empty({static_cast<std::int64_t>(indices.size())},
+                   torch::TensorOptions(torch::kLong).pinned_memory(answers_.is_cuda()));
   std::int64_t* row = rows.data_ptr<std::int64_t>();
   for (std::size_t i = 0; i < indices.size(); ++i) row[i] = indices[i] + (flips[i] ? count_ : 0);
-  return answers_.index_select(0, rows.to(answers_.device()));
+  return answers_.index_select(0, rows.to(answers_.device(), /*non_blocking=*/true));
 }
 
 }  // namespace syncopate::train

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <future>
 #include <optional>
 #include <thread>
 
@@ -43,12 +44,21 @@ torch::ScalarType type_of(Precision precision) {
 }
 
 /// libtorch starts with one thread and whatever algorithm is fastest today.
-void set_up_torch(const Platform& platform) {
+void set_up_torch(const Platform& platform, torch::Device device) {
   const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   at::set_num_threads(platform.threads > 0 ? platform.threads : cores);
-  at::globalContext().setDeterministicCuDNN(true);
-  at::globalContext().setBenchmarkCuDNN(false);
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  at::Context& context = at::globalContext();
+  context.setDeterministicCuDNN(true);
+  context.setBenchmarkCuDNN(false);
+  context.setAllowTF32CuDNN(false);
+  if (device.is_cuda()) {
+    // cuBLAS adds in a fixed order only with a workspace of fixed size. The switch below would warn
+    // in every step that the maxima of pools pass on their gradients in any order; where windows
+    // overlap they do. What else adds in any order, training does without.
+    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // NOLINT(concurrency-mt-unsafe)
+  } else {
+    context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+  }
 }
 
 /// libtorch's exceptions carry a stack trace; people get the first line.
@@ -103,9 +113,15 @@ struct Session::Impl {
         scores(scores_of(graph)) {}
 
   Score score(const PictureStore& store, std::int64_t limit, torch::ScalarType type);
+  /// Pictures of a step, changed and on the host.
+  struct Batch {
+    std::vector<std::int64_t> picked;
+    std::vector<bool> flips;
+    torch::Tensor pictures, labels;
+  };
+  Batch prepare(std::int64_t which);
   torch::Tensor loss_of(const torch::Tensor& logits, const torch::Tensor& x,
-                        const torch::Tensor& labels, std::span<const std::int64_t> picked,
-                        const std::vector<bool>& flips);
+                        const torch::Tensor& labels, const Batch& now);
   const PictureStore& stored_train();
   void run(const Callback& callback, Outcome& outcome);
   void train_step();
@@ -136,26 +152,29 @@ struct Session::Impl {
   std::string teacher_identity;
   std::map<std::string, std::string> identity;
   std::vector<std::uint8_t> fill;
-  std::vector<std::int64_t> order;  ///< Of the epoch in progress.
+  std::vector<std::int64_t> order;  ///< Of the epoch that was prepared for last.
   std::int64_t order_epoch = -1;
   std::int64_t batch = 0, batches = 0;  ///< Pictures of a step, steps of an epoch.
   std::int64_t step = 0, first_step = 0;
   torch::Tensor sums;  ///< Loss and right answers over the pictures of the epoch, f64.
   double loss_sum = 0, correct_sum = 0;  ///< The same, as of the last look.
   double epoch_seconds = 0;
+  double save_seconds = 0;  ///< What the last checkpoint took.
   bool resumed = false;
   Clock::time_point mark, saved, begun;
+  /// What the next step trains on, where it is prepared beside this one. Last, so that it is waited
+  /// for before what it reads goes.
+  std::future<Batch> next;
 };
 
 torch::Tensor Session::Impl::loss_of(const torch::Tensor& logits, const torch::Tensor& x,
-                                     const torch::Tensor& labels,
-                                     std::span<const std::int64_t> picked,
-                                     const std::vector<bool>& flips) {
+                                     const torch::Tensor& labels, const Batch& now) {
   torch::Tensor loss = torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
                                                  options.label_smoothing);
   if (!teacher) return loss;
   const Distillation& how = options.distillation;
-  const torch::Tensor answers = how.once ? teacher->remembered(picked, flips) : teacher->logits(x);
+  const torch::Tensor answers =
+      how.once ? teacher->remembered(now.picked, now.flips) : teacher->logits(x);
   const torch::Tensor wanted = torch::log_softmax(answers / how.temperature, 1);
   const torch::Tensor given = torch::log_softmax(logits / how.temperature, 1);
   const torch::Tensor divergence = (wanted.exp() * (wanted - given)).sum(1).mean();
@@ -167,28 +186,41 @@ const PictureStore& Session::Impl::stored_train() {
   return *train_store;
 }
 
-void Session::Impl::train_step() {
-  const std::int64_t epoch = step / batches, position = step % batches;
+Session::Impl::Batch Session::Impl::prepare(std::int64_t which) {
+  const std::int64_t epoch = which / batches, position = which % batches;
   if (order_epoch != epoch) {
     order = epoch_order(train.count(), options.seed, epoch);
     order_epoch = epoch;
   }
-  const auto picked = std::span(order).subspan(static_cast<std::size_t>(position * batch),
-                                               static_cast<std::size_t>(batch));
-  torch::Tensor bytes =
-      torch::empty({batch, train.channels, train.height, train.width}, torch::kByte);
-  const std::vector<bool> flips =
-      augment(train, picked, options.augmentation, fill, options.seed, epoch,
-              {bytes.data_ptr<std::uint8_t>(), static_cast<std::size_t>(bytes.numel())});
-  torch::Tensor labels = torch::empty({batch}, torch::kLong);
-  std::ranges::transform(picked, labels.data_ptr<std::int64_t>(), [&](std::int64_t i) {
-    return static_cast<std::int64_t>(train.labels[static_cast<std::size_t>(i)]);
-  });
-  labels = labels.to(device);
-  const torch::Tensor x = test_store.normalized(bytes);
+  // Pinned, they follow to the device while it computes.
+  const torch::TensorOptions here = torch::TensorOptions().pinned_memory(device.is_cuda());
+  const auto first = order.begin() + position * batch;
+  Batch result{
+      {first, first + batch},
+      {},
+      torch::empty({batch, train.channels, train.height, train.width}, here.dtype(torch::kByte)),
+      torch::empty({batch}, here.dtype(torch::kLong))};
+  result.flips = augment(train, result.picked, options.augmentation, fill, options.seed, epoch,
+                         {result.pictures.data_ptr<std::uint8_t>(),
+                          static_cast<std::size_t>(result.pictures.numel())});
+  std::ranges::transform(
+      result.picked, result.labels.data_ptr<std::int64_t>(), [&](std::int64_t i) {
+        return static_cast<std::int64_t>(train.labels[static_cast<std::size_t>(i)]);
+      });
+  return result;
+}
+
+void Session::Impl::train_step() {
+  const Batch now = next.valid() ? next.get() : prepare(step);
+  // A GPU is left waiting by one thread that does everything.
+  if (device.is_cuda() && step + 1 < options.epochs * batches) {
+    next = std::async(std::launch::async, [this, which = step + 1] { return prepare(which); });
+  }
+  const torch::Tensor labels = now.labels.to(device, /*non_blocking=*/true);
+  const torch::Tensor x = test_store.normalized(now.pictures);
   optimizer->clear_gradients();
   const torch::Tensor logits = module.logits(x, true, options.statistics_momentum);
-  const torch::Tensor loss = loss_of(logits, x, labels, picked, flips);
+  const torch::Tensor loss = loss_of(logits, x, labels, now);
   loss.backward();
   optimizer->step(rate_at(options, step, batches), step);
   const torch::NoGradGuard guard;
@@ -241,11 +273,13 @@ std::map<std::string, torch::Tensor> Session::Impl::state() {
 }
 
 void Session::Impl::save(const Outcome& outcome) {
-  saved = Clock::now();
+  const Clock::time_point before = saved = Clock::now();
   if (options.checkpoints.path.empty()) return;
   Checkpoint checkpoint{identity, step, loss_sum, correct_sum, epoch_seconds, outcome.log, {}};
   for (const auto& [name, tensor] : state()) checkpoint.tensors[name] = to_host(tensor);
   save_checkpoint(checkpoint, options.checkpoints.path);
+  saved = Clock::now();
+  save_seconds = seconds_since(before);
 }
 
 void Session::Impl::restore(const Checkpoint& checkpoint, Outcome& outcome) {
@@ -258,6 +292,7 @@ void Session::Impl::restore(const Checkpoint& checkpoint, Outcome& outcome) {
     }
     from_host(found->second, tensor);
   }
+  optimizer->restored();
   step = checkpoint.step;
   loss_sum = checkpoint.loss_sum;
   correct_sum = checkpoint.correct_sum;
@@ -268,6 +303,7 @@ void Session::Impl::restore(const Checkpoint& checkpoint, Outcome& outcome) {
 
 void Session::Impl::set_up(const Options& wanted, const Constraints& constraints,
                            Outcome& outcome) {
+  next = {};
   options = wanted;
   check_options(options, train.count());
   identity = identity_of({module.graph(), train, test_identity, normalization, platform.precision},
@@ -324,7 +360,8 @@ bool Session::Impl::end_epoch(Outcome& outcome, const Callback& callback) {
   loss_sum = correct_sum = epoch_seconds = 0;
   const bool due =
       options.checkpoints.every_epochs > 0 && log.epoch % options.checkpoints.every_epochs == 0;
-  if (last || due) save(outcome);
+  // Where epochs take a second, keeping each would take as long as training.
+  if (last || (due && seconds_since(saved) >= 9 * save_seconds)) save(outcome);
   mark = Clock::now();
   return report(outcome, callback, &outcome.log.back());
 }
@@ -378,7 +415,7 @@ Session::Session(const ir::Graph& graph, const data::DataSet& train, const data:
                  const data::Normalization& normalization, const Platform& platform) {
   check_fit(graph, train);
   check_fit(graph, test);
-  set_up_torch(platform);
+  set_up_torch(platform, device_of(platform.device));
   impl_ = guarded(graph.source, [&] {
     return std::make_unique<Impl>(graph, train, test, normalization, platform);
   });

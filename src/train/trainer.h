@@ -53,8 +53,9 @@ struct Distillation {
 
 /// Where a run is kept, so that a killed one continues.
 struct Checkpoints {
-  std::string path;          ///< Empty: none. Continued from when it exists.
-  double every_minutes = 2;  ///< Also at the end of every `every_epochs`.
+  std::string path;  ///< Empty: none. Continued from when it exists.
+  /// Also at the end of every `every_epochs`, unless that would take over a tenth of the time.
+  double every_minutes = 2;
   std::int64_t every_epochs = 1;
 };
 
