@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 
@@ -14,29 +13,50 @@ double density_of(const prune::Mask& mask) {
   return static_cast<double>(kept) / static_cast<double>(std::max<std::size_t>(mask.size(), 1));
 }
 
-/// The lowest density at which the layer loses no more than `tolerance` points.
-double density_within(const Sensitivity& layer, double tolerance) {
-  double worst = 0, density = layer.densities.front();
-  for (std::size_t i = 1; i < layer.densities.size(); ++i) {
-    const double drop = std::max(worst, layer.accuracies.front() - layer.accuracies[i]);
-    if (drop > tolerance) {
-      if (layer.steps) return density;
-      const double part = (tolerance - worst) / (drop - worst);
-      return density + part * (layer.densities[i] - density);
-    }
-    worst = drop;
-    density = layer.densities[i];
-  }
-  return density;
-}
+/// What a layer costs when it keeps one e-th of its weights, in points of top-1, beside what the
+/// scan says [assumed]. The scan cannot see what tuning will need: a branch beside a shortcut may
+/// go and hardly be missed, until all of them have gone. Alone, this gives all layers equally many
+/// weights.
+constexpr double kPointsPerE = 0.5;
 
-double total_density(const std::vector<Sensitivity>& layers, double tolerance) {
-  double kept = 0, all = 0;
-  for (const Sensitivity& layer : layers) {
-    kept += density_within(layer, tolerance) * static_cast<double>(layer.weights);
-    all += static_cast<double>(layer.weights);
+/// Weights that a layer may give up together, at a price.
+struct Offer {
+  std::size_t layer;
+  double weights;
+  double price;    ///< Points per weight.
+  double density;  ///< Of the layer, afterwards.
+};
+
+/// Offers of one layer, each dearer than the one before: the lower convex hull of what it has cost
+/// over weights given up.
+std::vector<Offer> offers_of(const Sensitivity& layer, std::size_t index) {
+  struct Corner {
+    double given, cost, density;
+  };
+  std::vector<Corner> hull{{0, 0, layer.densities.front()}};
+  const auto price = [](const Corner& from, const Corner& to) {
+    return (to.cost - from.cost) / (to.given - from.given);
+  };
+  double drop = 0;
+  for (std::size_t i = 1; i < layer.densities.size(); ++i) {
+    const double left = layer.densities[i] / layer.densities.front();
+    drop = std::max(drop, layer.accuracies.front() - layer.accuracies[i]);
+    const Corner corner{
+        (layer.densities.front() - layer.densities[i]) * static_cast<double>(layer.weights),
+        drop - kPointsPerE * std::log(std::max(left, 1e-9)), layer.densities[i]};
+    if (corner.given <= hull.back().given) continue;
+    while (hull.size() > 1 &&
+           price(hull[hull.size() - 2], hull.back()) >= price(hull.back(), corner)) {
+      hull.pop_back();
+    }
+    hull.push_back(corner);
   }
-  return kept / all;
+  std::vector<Offer> offers;
+  for (std::size_t i = 1; i < hull.size(); ++i) {
+    offers.push_back(
+        {index, hull[i].given - hull[i - 1].given, price(hull[i - 1], hull[i]), hull[i].density});
+  }
+  return offers;
 }
 
 }  // namespace
@@ -74,13 +94,25 @@ std::vector<Sensitivity> scan(const ir::Graph& graph, const prune::Masks& masks,
 
 std::map<std::string, double> allocate(const std::vector<Sensitivity>& layers, double density) {
   if (layers.empty()) broken("no layers to divide a density among");
-  double low = 0, high = 100;
-  for (int i = 0; i < 60; ++i) {
-    const double middle = (low + high) / 2;
-    (total_density(layers, middle) > density ? low : high) = middle;
-  }
   std::map<std::string, double> densities;
-  for (const Sensitivity& layer : layers) densities[layer.node] = density_within(layer, high);
+  std::vector<Offer> offers;
+  double too_many = 0;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const Sensitivity& layer = layers[i];
+    densities[layer.node] = layer.densities.front();
+    too_many += (layer.densities.front() - density) * static_cast<double>(layer.weights);
+    for (const Offer& offer : offers_of(layer, i)) offers.push_back(offer);
+  }
+  // Those of a layer stay in order: each is dearer than the one before.
+  std::ranges::stable_sort(offers, {}, &Offer::price);
+  for (const Offer& offer : offers) {
+    if (too_many <= 1e-9) break;
+    const Sensitivity& layer = layers[offer.layer];
+    const double share = layer.steps ? 1 : std::min(1.0, too_many / offer.weights);
+    double& now = densities[layer.node];
+    now += share * (offer.density - now);
+    too_many -= share * offer.weights;
+  }
   return densities;
 }
 

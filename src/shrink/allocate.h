@@ -33,11 +33,11 @@ std::vector<Sensitivity> scan(const ir::Graph& graph, const prune::Masks& masks,
                               const prune::Options& how, const std::vector<double>& factors,
                               Coach& coach, const ScanProgress& progress);
 
-/// Densities, by node, that together leave `density` of all scanned weights: every layer goes as
-/// far as its accuracy in the scan falls by no more than one tolerance for all, the smallest that
-/// suffices. Between measured densities the accuracy is taken to be linear, and a layer of steps
-/// stays on the measured ones; accuracy is never taken to rise. Where even the lowest densities
-/// leave more, those.
+/// Densities, by node, that together leave `density` of all scanned weights where they cost least:
+/// weights go in the order of points lost per weight. A layer's cost is what its accuracy in the
+/// scan falls by, never taken to rise, and half a point for every e-th that it keeps (see
+/// allocate.cpp). Between measured densities cost is taken to be linear or better; a layer of steps
+/// stays on measured ones. Where even the lowest densities leave more, those.
 std::map<std::string, double> allocate(const std::vector<Sensitivity>& layers, double density);
 
 }  // namespace syncopate::shrink

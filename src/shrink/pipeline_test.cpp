@@ -217,15 +217,28 @@ TEST_F(ShrinkTest, TheOutcomeHasEveryStageAndPoint) {
   EXPECT_GT(outcome.plots[0].from, 50);
 }
 
-TEST(Allocate, LayersShareOneTolerance) {
+TEST(Allocate, WeightsGoWhereTheyCostLeast) {
   const std::vector<Sensitivity> layers{{"a", 1000, 1, {1, 0.5, 0.1}, {90, 88, 60}},
                                         {"b", 1000, 1, {1, 0.5, 0.1}, {90, 90, 89}}};
   const auto densities = allocate(layers, 0.5);
   EXPECT_NEAR((densities.at("a") + densities.at("b")) / 2, 0.5, 1e-6);
-  // b falls by a point down to 0.1; a by as much at 0.75.
+  // b falls by a point on the way to 0.1; a by twice as much on the way to 0.5.
   EXPECT_GT(densities.at("a"), 0.75);
   EXPECT_LT(densities.at("b"), 0.25);
   EXPECT_NEAR(allocate(layers, 0.001).at("a"), 0.1, 1e-9) << "no further than was scanned";
+}
+
+// Where the scan sees no difference, a large layer gives up more, and no layer everything.
+TEST(Allocate, LargeLayersGiveMore) {
+  const std::vector<double> densities{1, 0.8, 0.6, 0.4, 0.2, 0}, accuracies(6, 90);
+  const std::vector<Sensitivity> layers{{"small", 100, 1, densities, accuracies},
+                                        {"large", 10000, 1, densities, accuracies}};
+  const auto divided = allocate(layers, 0.3);
+  EXPECT_EQ(divided.at("small"), 1);
+  EXPECT_NEAR(divided.at("large"), 0.293, 1e-6);
+  const auto fewest = allocate(layers, 0.19);
+  EXPECT_GE(fewest.at("small"), 0.2);
+  EXPECT_GT(fewest.at("large"), 0.18);
 }
 
 // Of 9 weights a kernel keeps whole ones: between 3 and 2 there is nothing.
