@@ -28,7 +28,9 @@ training_work() {  # training_work NAME
 
 describe_machine() {
   local about="s/^model name[[:space:]]*: //p; s/^cpu family[[:space:]]*: /family /p; s/^model[[:space:]]*: /model /p"
-  echo "Machine: $(sed -n "$about" /proc/cpuinfo | head -3 | sort | paste -sd' '), $(nproc) cores," \
+  local gpu
+  gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2> /dev/null | paste -sd,) || gpu=
+  echo "Machine: $(sed -n "$about" /proc/cpuinfo | head -3 | sort | paste -sd' '), $(nproc) cores,${gpu:+ $gpu,}" \
        "$(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), $(. /etc/os-release; echo "$PRETTY_NAME")," \
        "$(g++ --version | head -1). Revision $(git rev-parse --short HEAD)."
 }

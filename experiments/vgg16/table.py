@@ -4,15 +4,25 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from markdown_tables import training
+from markdown_tables import compressed, pruned, training
 
-WORK = pathlib.Path(sys.argv[1])
+PROGRAM, WORK = sys.argv[1], pathlib.Path(sys.argv[2])
 HERE = pathlib.Path(__file__).parent
-log, kept = (json.loads((WORK / name).read_text()) for name in ("dense.json", "kept.json"))
+BARS = {"coarse": -0.1, "magnitude": "-", "balanced": "-0.2 to single weights"}
+STRUCTURES = {"coarse": "16 outputs share an index", "magnitude": "single weights", "balanced": "2 of 9 in every kernel"}
+
 lines = ["# VGG-16 on CIFAR-10", "", (WORK / "machine.txt").read_text().strip(), "",
-         "Made by `experiments/vgg16/run.sh`. Top-1 of the 10,000 test pictures, in percent. The recipe of the command line is 120 epochs; "
-         "this is what an hour and a half of two cores give. It learned from the public ResNet-56, too, whose share is in the loss.", "",
-         *training(log, 93.0),
-         f"[dense.sync](dense.sync) keeps it in {(HERE / 'dense.sync').stat().st_size:,} bytes, weights clustered to 64 values a layer: "
-         f"{100 * kept['test_accuracy']:.2f} %."]
-(HERE / "results.md").write_text("\n".join(lines) + "\n")
+         "Made by `experiments/vgg16/run.sh`. Top-1 of the 10,000 test pictures, in percent and points.", ""]
+if (WORK / "dense.json").exists():
+    log = json.loads((WORK / "dense.json").read_text())
+    lines += [*training(log, 93.0),
+              f"An epoch takes {sorted(e['seconds'] for e in log['epochs'])[len(log['epochs']) // 2]:.1f} s. "
+              f"[dense.sync](dense.sync) keeps it in {(HERE / 'dense.sync').stat().st_size:,} bytes, weights clustered to 128 values a layer; "
+              "the others begin with that file.", ""]
+fifth = pruned(PROGRAM, WORK, STRUCTURES, BARS)
+if fifth:
+    lines += ["## Pruned to a fifth", "", "Learning from the public ResNet-56 too, for the epochs stated.", "", *fifth]
+if (WORK / "small.json").exists():
+    lines += ["## Compressed", "", "Learning from the public ResNet-56, too. Wanted: 150x at -0.2 point.", "",
+              *compressed(json.loads((WORK / "small.json").read_text()))]
+(HERE / "results.md").write_text("\n".join(lines).rstrip() + "\n")
