@@ -28,13 +28,29 @@ target_link_libraries(syncopate_dnnl INTERFACE ${DNNL_LIBRARY})
 set(SYNCOPATE_TRAIN AUTO CACHE STRING "Build training, which needs libtorch: AUTO, ON or OFF")
 set_property(CACHE SYNCOPATE_TRAIN PROPERTY STRINGS AUTO ON OFF)
 set(SYNCOPATE_TRAIN_FOUND FALSE)
+set(SYNCOPATE_TORCH "" CACHE PATH "PyTorch's Python package (.../site-packages/torch), to take its libtorch: needs no \
+CUDA toolkit, which that libtorch's own CMake configuration asks for where it was built for CUDA")
 # libtorch is not instrumented: under ASan its containers and allocator report what is not there.
 if(SYNCOPATE_TRAIN AND NOT SYNCOPATE_SANITIZE AND NOT SYNCOPATE_FUZZ)
-  # Its configuration adds flags for every target of the project; only one folder is to have them.
-  set(flags "${CMAKE_CXX_FLAGS}")
-  find_package(Torch QUIET)
-  set(CMAKE_CXX_FLAGS "${flags}")
-  set(SYNCOPATE_TRAIN_FOUND ${Torch_FOUND})
+  if(SYNCOPATE_TORCH)
+    find_path(SYNCOPATE_TORCH_INCLUDE torch/types.h REQUIRED NO_DEFAULT_PATH
+              PATHS ${SYNCOPATE_TORCH}/include/torch/csrc/api/include)
+    add_library(syncopate_torch INTERFACE)
+    target_include_directories(syncopate_torch SYSTEM INTERFACE ${SYNCOPATE_TORCH}/include ${SYNCOPATE_TORCH_INCLUDE})
+    # Nothing calls the part for GPUs by name. What its libraries need is found where they lie.
+    file(GLOB libraries ${SYNCOPATE_TORCH}/lib/libtorch.so ${SYNCOPATE_TORCH}/lib/libtorch_cpu.so
+         ${SYNCOPATE_TORCH}/lib/libtorch_cuda.so ${SYNCOPATE_TORCH}/lib/libc10.so ${SYNCOPATE_TORCH}/lib/libc10_cuda.so)
+    target_link_libraries(syncopate_torch INTERFACE -Wl,--no-as-needed ${libraries} -Wl,--as-needed
+                                                    -Wl,--allow-shlib-undefined)
+    set(TORCH_LIBRARIES syncopate_torch)
+    set(SYNCOPATE_TRAIN_FOUND TRUE)
+  else()
+    # Its configuration adds flags for every target of the project; only one folder is to have them.
+    set(flags "${CMAKE_CXX_FLAGS}")
+    find_package(Torch QUIET)
+    set(CMAKE_CXX_FLAGS "${flags}")
+    set(SYNCOPATE_TRAIN_FOUND ${Torch_FOUND})
+  endif()
 endif()
 if(SYNCOPATE_TRAIN_FOUND)
   # PyTorch's own libtorch brings headers of other versions of libraries found above; these come first.
@@ -46,7 +62,8 @@ if(SYNCOPATE_TRAIN_FOUND)
 endif()
 if(SYNCOPATE_TRAIN STREQUAL "ON" AND NOT SYNCOPATE_TRAIN_FOUND)
   message(FATAL_ERROR "SYNCOPATE_TRAIN=ON, but libtorch was not found: install libtorch-dev and "
-                      "libopenblas0-pthread, or set CMAKE_PREFIX_PATH to another libtorch; it "
+                      "libopenblas0-pthread, or set CMAKE_PREFIX_PATH to another libtorch or SYNCOPATE_TORCH "
+                      "to a Python package of PyTorch; it "
                       "does not go with SYNCOPATE_SANITIZE and SYNCOPATE_FUZZ")
 endif()
 

@@ -28,6 +28,8 @@ for what in "$@"; do
         syncopate --threads "$threads" train vgg16-cifar --data cifar10 --epochs 90 --rate 0.1 --warmup 2 --test-every 5 --start identity \
           -o "$work/dense.onnx" --json "$work/dense.json"
       syncopate compress "$work/dense.onnx" --codebook 7 --rate 0.003 -o $here/dense.sync
+      # No epochs: scores it in float alone.
+      syncopate train $here/dense.sync --data cifar10 --limit 128 --epochs 0 -o "$work/kept.onnx" --json $here/kept.json
       cp "$work/dense.json" $here/ ;;
     coarse) shrink coarse coarse.onnx --method coarse --density 0.2 --step 0.447 ;;
     magnitude) shrink magnitude magnitude.onnx --method magnitude --density 0.222 --step 0.471 ;;

@@ -13,12 +13,11 @@ STRUCTURES = {"coarse": "16 outputs share an index", "magnitude": "single weight
 
 lines = ["# VGG-16 on CIFAR-10", "", (WORK / "machine.txt").read_text().strip(), "",
          "Made by `experiments/vgg16/run.sh`. Top-1 of the 10,000 test pictures, in percent and points.", ""]
-if (WORK / "dense.json").exists():
-    log = json.loads((WORK / "dense.json").read_text())
-    lines += [*training(log, 93.0),
-              f"An epoch takes {sorted(e['seconds'] for e in log['epochs'])[len(log['epochs']) // 2]:.1f} s. "
-              f"[dense.sync](dense.sync) keeps it in {(HERE / 'dense.sync').stat().st_size:,} bytes, weights clustered to 128 values a layer; "
-              "the others begin with that file.", ""]
+log, kept = (json.loads((HERE / name).read_text()) for name in ("dense.json", "kept.json"))
+lines += [*training(log, 93.0),
+          f"An epoch takes {sorted(e['seconds'] for e in log['epochs'])[len(log['epochs']) // 2]:.1f} s. "
+          f"[dense.sync](dense.sync) keeps it in {(HERE / 'dense.sync').stat().st_size:,} bytes, weights clustered to 128 values a layer: "
+          f"{100 * kept['test_accuracy']:.2f} %. The others begin with that file.", ""]
 fifth = pruned(PROGRAM, WORK, STRUCTURES, BARS)
 if fifth:
     lines += ["## Pruned to a fifth", "", "Learning from the public ResNet-56 too, for the epochs stated.", "", *fifth]

@@ -11,8 +11,6 @@ using array::Act;
 using array::ceil_div;
 using array::tally;
 
-constexpr std::int64_t kWordBits = 16;
-
 Words::Words(const Config& config, const Mapping& mapping, const map::TileBox& box,
              std::int64_t nonzero)
     : config_(config),

@@ -9,7 +9,6 @@ namespace syncopate::accel::flexflow {
 namespace {
 
 constexpr std::int64_t kLargest = 1 << 28;
-constexpr int kWordBits = 16;  ///< [recalled, high]
 
 void read_compiler(ParamReader& read) {
   read.choice("chaining", "chained",

@@ -10,6 +10,8 @@
 
 namespace syncopate::accel::flexflow {
 
+inline constexpr std::int64_t kWordBits = 16;  ///< [recalled, high]
+
 /// FlexFlow, or FlexFlow-Pro with `preset=pro`, with overrides; InputError for unknown or
 /// impossible parameters.
 arch::Spec spec(const Params& overrides);

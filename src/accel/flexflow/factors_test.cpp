@@ -19,13 +19,13 @@ Layer layer(std::int64_t outs, std::int64_t ins, std::int64_t size, std::int64_t
   return l;
 }
 
-struct Shape {
+struct PaperLayer {
   std::int64_t outs, ins, size, kernel;
 };
 
-std::vector<Layer> chain(const std::vector<Shape>& shapes) {
+std::vector<Layer> chain(const std::vector<PaperLayer>& shapes) {
   std::vector<Layer> layers;
-  for (const Shape& s : shapes) {
+  for (const PaperLayer& s : shapes) {
     layers.push_back(layer(s.outs, s.ins, s.size, s.kernel, static_cast<int>(layers.size()) - 1));
   }
   return layers;
