@@ -3,9 +3,9 @@
 # size and accuracy after every stage, beside the wanted ratio. Needs libtorch and SYNCOPATE_DATA. Kept
 # work (WORK, default out/compression) is gone on from, so an interruption loses little.
 #
-#   experiments/compression/run.sh [NETWORK...]     lenet5 lenet-300-100 resnet56 vgg16-cifar
+#   experiments/compression/run.sh [NETWORK...]     lenet5 lenet-300-100
 #
-# ResNet-20 is in experiments/resnet20.
+# ResNet-20, ResNet-56 and VGG-16 have experiments of their own.
 . "$(dirname "$0")/../common.sh"
 training_work compression
 [ $# -gt 0 ] || set -- lenet5 lenet-300-100
