@@ -32,6 +32,20 @@ const DataSetInfo* find_known(const std::string& name) {
 
 }  // namespace
 
+DataSet spread(const DataSet& set, std::int64_t count) {
+  if (count <= 0 || count >= set.count()) return set;
+  DataSet part = set;
+  part.pixels.clear();
+  part.labels.clear();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t from = i * set.count() / count;
+    const auto begin = set.pixels.begin() + from * set.picture_size();
+    part.pixels.insert(part.pixels.end(), begin, begin + set.picture_size());
+    part.labels.push_back(set.labels[static_cast<std::size_t>(from)]);
+  }
+  return part;
+}
+
 const std::vector<DataSetInfo>& known_data_sets() {
   static const std::vector<DataSetInfo> sets{
       {"cifar10",

@@ -18,6 +18,9 @@ struct DataSet {
   std::int64_t picture_size() const { return channels * height * width; }
 };
 
+/// `count` pictures of a set, evenly spread; all where there are no more, or for 0.
+DataSet spread(const DataSet& set, std::int64_t count);
+
 enum class Split : std::uint8_t { train, test };
 
 /// A data set known by name.

@@ -59,4 +59,35 @@ int merge_batch_norms(Graph& graph) {
   return merged;
 }
 
+bool is_merged_batch_norm(const Graph& graph, const Node& node) {
+  const auto* op = std::get_if<BatchNormalization>(&node.op);
+  if (op == nullptr || op->epsilon != 0 || !has_constants(graph, node)) return false;
+  const auto all = [&](std::size_t input, float value) {
+    const std::span<const float> values = graph.value(node.inputs[input]).constant->data<float>();
+    return std::ranges::all_of(values, [&](float v) { return v == value; });
+  };
+  return all(3, 0) && all(4, 1);
+}
+
+void unmerge_batch_norm(Graph& graph, Node& node, std::span<const double> mean,
+                        std::span<const double> variance) {
+  if (!is_merged_batch_norm(graph, node)) broken("{} is no merged normalization", node.name);
+  for (std::size_t i = 1; i < 5; ++i) own(graph, node, node.inputs[i]);
+  const auto set = [&](std::size_t input, std::size_t channel, double value) {
+    graph.value(node.inputs[input]).constant->mutable_data<float>()[channel] =
+        static_cast<float>(value);
+  };
+  const BatchNormalization usual;
+  for (std::size_t c = 0; c < mean.size(); ++c) {
+    const auto constant = [&](std::size_t input) {
+      return static_cast<double>(graph.value(node.inputs[input]).constant->data<float>()[c]);
+    };
+    set(2, c, constant(2) + constant(1) * mean[c]);
+    set(1, c, constant(1) * std::sqrt(variance[c] + usual.epsilon));
+    set(3, c, mean[c]);
+    set(4, c, variance[c]);
+  }
+  node.op = usual;
+}
+
 }  // namespace syncopate::ir

@@ -54,6 +54,42 @@ TEST(BatchNorm, MergedNormalizationsComputeTheSame) {
   }
 }
 
+TEST(BatchNorm, WhatWasMergedTakesStatisticsAgain) {
+  Graph graph;
+  const ValueId x = graph.add_value({"x", DType::f32, {1, 2, 4, 4}, {}});
+  graph.inputs = {x};
+  const ValueId scale = graph.add_constant("s", vector_of({2, -0.5}));
+  const ValueId zero = graph.add_constant("zero", vector_of({0, 0}));
+  const ValueId one = graph.add_constant("one", vector_of({1, 1}));
+  // Two nodes share everything.
+  const std::vector<ValueId> shared{scale, zero, zero, one};
+  ValueId y = x;
+  for (const char* name : {"n1", "n2"}) {
+    std::vector<ValueId> inputs{y};
+    inputs.insert(inputs.end(), shared.begin(), shared.end());
+    y = graph.add_node(name, BatchNormalization{0}, inputs, std::string(name) + ".y");
+  }
+  graph.outputs = {y};
+  infer_shapes(graph);
+  const Graph before = graph;
+  EXPECT_TRUE(is_merged_batch_norm(graph, graph.nodes[0]));
+  unmerge_batch_norm(graph, graph.nodes[0], std::vector{3.0, -7.0}, std::vector{0.0, 5.0});
+  infer_shapes(graph);
+  verify(graph);
+  EXPECT_FALSE(is_merged_batch_norm(graph, graph.nodes[0]));
+  EXPECT_TRUE(is_merged_batch_norm(graph, graph.nodes[1]));
+  const Node& node = graph.nodes[0];
+  EXPECT_EQ(graph.value(node.inputs[3]).constant->data<float>()[1], -7);
+  EXPECT_EQ(graph.value(node.inputs[4]).constant->data<float>()[1], 5);
+  for (std::size_t c = 0; c < 2; ++c) {
+    for (const double at : {-2.0, 0.0, 10.0}) {
+      const double expected = value_of(before, before.nodes[0], c, at);
+      EXPECT_NEAR(value_of(graph, node, c, at), expected, 1e-4 * (1 + std::abs(expected)));
+      EXPECT_EQ(value_of(graph, graph.nodes[1], c, at), expected);
+    }
+  }
+}
+
 TEST(BatchNorm, ParametersThatAreNoConstantsAreLeftAlone) {
   Graph graph;
   const ValueId x = graph.add_value({"x", DType::f32, {1, 1, 2, 2}, {}});

@@ -51,6 +51,12 @@ class Module {
   /// where the network ends in one, as [pictures, classes].
   torch::Tensor logits(const torch::Tensor& input, bool training, double momentum = 0.1);
 
+  /// Any values of the graph, in inference.
+  std::vector<torch::Tensor> values(const torch::Tensor& input,
+                                    const std::vector<ir::ValueId>& wanted) {
+    return run_until({input}, wanted, false, 0);
+  }
+
   std::vector<Variable>& parameters() { return parameters_; }
   const std::vector<Variable>& parameters() const { return parameters_; }
   /// Running means and variances.

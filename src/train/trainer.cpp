@@ -1,8 +1,6 @@
 #include "train/trainer.h"
 
-#include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <torch/cuda.h>
 #include <torch/types.h>
 
 #include <algorithm>
@@ -15,6 +13,7 @@
 
 #include "train/augment.h"
 #include "train/checkpoint.h"
+#include "train/device.h"
 #include "train/module.h"
 #include "train/optimizer.h"
 #include "train/picture_store.h"
@@ -31,34 +30,8 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-torch::Device device_of(Device wanted) {
-  if (wanted == Device::cpu) return torch::kCPU;
-  if (wanted == Device::automatic) return cuda_available() ? torch::kCUDA : torch::kCPU;
-  if (!at::hasCUDA()) fail("device cuda: this libtorch was built without CUDA; use --device cpu");
-  if (!cuda_available()) fail("device cuda: there is no CUDA device; use --device cpu");
-  return torch::kCUDA;
-}
-
 torch::ScalarType type_of(Precision precision) {
   return precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat;
-}
-
-/// libtorch starts with one thread and whatever algorithm is fastest today.
-void set_up_torch(const Platform& platform, torch::Device device) {
-  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  at::set_num_threads(platform.threads > 0 ? platform.threads : cores);
-  at::Context& context = at::globalContext();
-  context.setDeterministicCuDNN(true);
-  context.setBenchmarkCuDNN(false);
-  context.setAllowTF32CuDNN(false);
-  if (device.is_cuda()) {
-    // cuBLAS adds in a fixed order only with a workspace of fixed size. The switch below would warn
-    // in every step that the maxima of pools pass on their gradients in any order; where windows
-    // overlap they do. What else adds in any order, training does without.
-    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // NOLINT(concurrency-mt-unsafe)
-  } else {
-    context.setDeterministicAlgorithms(true, /*warn_only=*/true);
-  }
 }
 
 /// libtorch's exceptions carry a stack trace; people get the first line.
@@ -96,8 +69,6 @@ void check_fit(const ir::Graph& graph, const data::DataSet& set) {
 }
 
 }  // namespace
-
-bool cuda_available() { return torch::cuda::is_available(); }
 
 struct Session::Impl {
   Impl(const ir::Graph& graph, const data::DataSet& train_set, const data::DataSet& test_set,
@@ -415,7 +386,7 @@ Session::Session(const ir::Graph& graph, const data::DataSet& train, const data:
                  const data::Normalization& normalization, const Platform& platform) {
   check_fit(graph, train);
   check_fit(graph, test);
-  set_up_torch(platform, device_of(platform.device));
+  set_up_torch(platform);
   impl_ = guarded(graph.source, [&] {
     return std::make_unique<Impl>(graph, train, test, normalization, platform);
   });

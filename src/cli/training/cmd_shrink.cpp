@@ -8,6 +8,7 @@
 #include "cli/outputs.h"
 #include "cli/training/coach.h"
 #include "cli/training/commands.h"
+#include "cli/training/normalizations.h"
 #include "cli/training/recipe.h"
 #include "flow/evaluate.h"
 #include "onnx/export.h"
@@ -93,7 +94,7 @@ void shrink_command(const CompressArguments& arguments, int threads, Console& co
   const Output output("--output", arguments.output);
   const Output json("--json", arguments.json);
   const Output html("--report", from.html);
-  const ir::Graph graph = flow::load_model(to_model(arguments.model));
+  ir::Graph graph = flow::load_model(to_model(arguments.model));
   const auto load = [&](data::Split split) {
     const std::int64_t limit = split == data::Split::train ? from.normalization.limit : 0;
     return data::load_data(from.data, from.root, split, flow::picture_shape(graph), limit);
@@ -103,6 +104,7 @@ void shrink_command(const CompressArguments& arguments, int threads, Console& co
       flow::normalization(to_input(from.normalization), test.channels);
 
   const CoachOptions coaching = to_coach(from, train, threads);
+  restore_batch_norms(graph, train, normalization, coaching.platform, console);
   const shrink::Options options = to_options(arguments, coaching);
   ProgressBar bar(console.progress_visible());
   std::string phase = "tune";

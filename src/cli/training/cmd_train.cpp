@@ -8,6 +8,7 @@
 #include "cli/interrupt.h"
 #include "cli/outputs.h"
 #include "cli/training/commands.h"
+#include "cli/training/normalizations.h"
 #include "cli/training/recipe.h"
 #include "data/dataset.h"
 #include "flow/evaluate.h"
@@ -152,7 +153,7 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
                              : output.is_special()         ? ""
                                                            : arguments.output + ".checkpoint";
   const Output checkpoint("--checkpoint", options.checkpoints.path);
-  const ir::Graph graph = load_network(arguments, from_zoo, recipe.start);
+  ir::Graph graph = load_network(arguments, from_zoo, recipe.start);
   const data::PictureShape shape = flow::picture_shape(graph);
   const data::DataSet train_set = data::load_data(recipe.data, arguments.root, data::Split::train,
                                                   shape, arguments.normalization.limit);
@@ -166,12 +167,13 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
     options.distillation.teacher = &*teacher;
     options.distillation.once = arguments.teacher_sees == "once";
   }
+  const train::Platform platform = to_platform(arguments.device, arguments.precision, threads);
+  restore_batch_norms(graph, train_set, normalization, platform, console);
   const train::Constraints constraints =
       arguments.keep_zeros ? keep_zeros(graph) : train::Constraints{};
   if (arguments.restart) std::filesystem::remove(options.checkpoints.path);
 
-  train::Session session(graph, train_set, test_set, normalization,
-                         to_platform(arguments.device, arguments.precision, threads));
+  train::Session session(graph, train_set, test_set, normalization, platform);
   const std::string header = fmt::format(
       "{} on {}: {} pictures to train on, {} to test on; {}\n{}\npixels: {} (--normalize {})\n",
       graph.name, recipe.data, train_set.count(), test_set.count(), session.platform(),

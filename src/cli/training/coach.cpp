@@ -8,21 +8,6 @@
 namespace syncopate::cli {
 namespace {
 
-/// `count` pictures of a set, evenly spread; all when there are no more.
-data::DataSet spread(const data::DataSet& set, std::int64_t count) {
-  if (count <= 0 || count >= set.count()) return set;
-  data::DataSet part = set;
-  part.pixels.clear();
-  part.labels.clear();
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t from = i * set.count() / count;
-    const auto begin = set.pixels.begin() + from * set.picture_size();
-    part.pixels.insert(part.pixels.end(), begin, begin + set.picture_size());
-    part.labels.push_back(set.labels[static_cast<std::size_t>(from)]);
-  }
-  return part;
-}
-
 data::DataSet no_pictures(const data::DataSet& like) {
   data::DataSet none = like;
   none.pixels.clear();
@@ -41,7 +26,7 @@ TrainingCoach::TrainingCoach(const ir::Graph& dense, const data::DataSet& train,
       options_(options),
       progress_(std::move(progress)),
       session_(dense, train, test, normalization, options.platform),
-      scan_(dense, no_pictures(train), spread(train, options.scan_pictures), normalization,
+      scan_(dense, no_pictures(train), data::spread(train, options.scan_pictures), normalization,
             options.platform) {}
 
 double TrainingCoach::accuracy(const ir::Graph& graph, shrink::Pictures pictures) {
