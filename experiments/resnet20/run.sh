@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ResNet-20 on CIFAR-10. `dense`: trained from scratch, kept as dense.sync. The others go on from that file and learn from the
-# public ResNet-56 of SYNCOPATE_DATA, too: `coarse` (16 outputs share an index) is pruned to a fifth and tuned three epochs more,
-# `balanced` (2 of 9 in every kernel) is pruned to a fifth, `small` is compressed 25x, as single weights.
+# public ResNet-56 of SYNCOPATE_DATA, too: `coarse` (16 outputs share an index; kept as coarse.sync) and `balanced` (2 of 9 in
+# every kernel) are pruned to a fifth, `small` is compressed 25x, as single weights.
 # Needs libtorch and SYNCOPATE_DATA. Work is kept (WORK, default out/resnet20) and gone on from. Each takes 60 to 180 epochs: five
 # minutes of a GPU, which they may share, or hours of a processor. Writes experiments/resnet20/results.md.
 #
@@ -10,13 +10,13 @@
 training_work resnet20
 [ $# -gt 0 ] || set -- dense coarse balanced small
 here=experiments/resnet20
-teacher=(--teacher "$SYNCOPATE_DATA/models/cifar10/resnet56_cifar10.onnx" --teacher-sees once)
 
 shrink() {  # shrink NAME OUTPUT OPTION...
   local name=$1 output=$2
   shift 2
   syncopate --threads "$threads" compress "$here/dense.sync" --data cifar10 --budget 0.2 --batch 512 --learning-rate 0.1 --weight-decay 0.0002 \
-    "${teacher[@]}" -o "$work/$output" --work "$work/$name.work" --json "$work/$name.json" --report "$work/$name.html" "$@"
+    --teacher "$SYNCOPATE_DATA/models/cifar10/resnet56_cifar10.onnx" --teacher-sees once \
+    -o "$work/$output" --work "$work/$name.work" --json "$work/$name.json" --report "$work/$name.html" "$@"
 }
 
 for what in "$@"; do
@@ -27,9 +27,7 @@ for what in "$@"; do
       cp "$work/dense.json" $here/ ;;
     coarse)
       shrink coarse coarse.onnx --method coarse --more-epochs 0 --density 0.2 --step 0.67 --step-epochs 10 --settle-epochs 140
-      syncopate --threads "$threads" train "$work/coarse.onnx" --data cifar10 --keep-zeros --epochs 3 --rate 0.01 --weight-decay 0.0002 \
-        --normalize imagenet "${teacher[@]}" -o "$work/coarse_tuned.onnx" --json "$work/coarse_tuned.json"
-      syncopate compress "$work/coarse_tuned.onnx" -o $here/coarse.sync ;;
+      syncopate compress "$work/coarse.onnx" -o $here/coarse.sync ;;
     balanced)
       shrink balanced balanced.onnx --method balanced --q-rounding down --more-epochs 0 --density 0.23 --step 0.67 --step-epochs 10 --settle-epochs 140 ;;
     small)

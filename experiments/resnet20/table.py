@@ -16,10 +16,8 @@ lines = ["# ResNet-20 on CIFAR-10", "", (WORK / "machine.txt").read_text().strip
          *training(json.loads((HERE / "dense.json").read_text()), 91.5)]
 fifth = pruned(PROGRAM, WORK, STRUCTURES, BARS)
 if fifth:
-    lines += ["## Pruned to a fifth", "", "From the network above, learning from the public ResNet-56 too, for the epochs stated.", "", *fifth]
-if (WORK / "coarse_tuned.json").exists():
-    tuned = json.loads((WORK / "coarse_tuned.json").read_text())
-    lines += [f"Tuned once more: {100 * tuned['test_accuracy']:.2f} %. {tuned['recipe']}; {tuned['platform']}. [coarse.sync](coarse.sync) holds it.", ""]
+    lines += ["## Pruned to a fifth", "", "From the network above, learning from the public ResNet-56 too, for the epochs stated. "
+              "[coarse.sync](coarse.sync) holds the first.", "", *fifth]
 if (WORK / "small.json").exists():
     lines += ["## Compressed", "", "From the network above, learning from the public ResNet-56, too. Wanted: 25x at -0.2 point.", "",
               *compressed(json.loads((WORK / "small.json").read_text()))]
