@@ -168,5 +168,19 @@ TEST(DataSets, ShapesNeedNoRoot) {
   EXPECT_EQ(set.classes, 10);
 }
 
+TEST(Spread, TakesPicturesFromAllOver) {
+  DataSet set{"digits", 1, 1, 2, {}, {}, 10};
+  for (std::uint8_t i = 0; i < 10; ++i) {
+    set.pixels.insert(set.pixels.end(), {i, i});
+    set.labels.push_back(i);
+  }
+  const DataSet few = spread(set, 3);
+  EXPECT_EQ(few.labels, (std::vector<std::int32_t>{0, 3, 6}));
+  EXPECT_EQ(few.pixels, (std::vector<std::uint8_t>{0, 0, 3, 3, 6, 6}));
+  EXPECT_EQ(few.classes, 10);
+  EXPECT_EQ(spread(set, 0).count(), 10);
+  EXPECT_EQ(spread(set, 11).count(), 10);
+}
+
 }  // namespace
 }  // namespace syncopate::data
