@@ -23,21 +23,16 @@ def training(log, wanted):
 
 def pruned(program, work, structures, bars):
     """A table of networks pruned to a fifth, from what `compress --json` left in `work`, then each one's stages and way.
-    `structures`: name to words. Where there is no NAME.onnx the network ends in codebooks; what was pruned and tuned is among
-    its states."""
-    def network(name):
-        model = work / f"{name}.onnx"
-        return model if model.exists() else sorted((work / f"{name}.work").glob("settle-*.onnx"))[-1]
-
+    `structures`: name to words."""
     rows, details = [], []
     for name, words in structures.items():
         if not (work / f"{name}.json").exists():
             continue
         outcome = json.loads((work / f"{name}.json").read_text())
-        found = {t["title"].split(":")[0]: t for t in read(program, "inspect", network(name), "--sparsity", "--json")["tables"]}
+        found = {t["title"].split(":")[0]: t for t in read(program, "inspect", work / f"{name}.onnx", "--sparsity", "--json")["tables"]}
         total = dict(zip(found["Irregularity"]["columns"], found["Irregularity"]["rows"][-1]))
         dense, kept = outcome["tables"][0]["rows"][:2]
-        epochs = sum(row[3] for row in outcome["tables"][1]["rows"] if not row[0].startswith(("codebooks", "zeros")))
+        epochs = sum(row[3] for row in outcome["tables"][1]["rows"])
         rows.append([words, total["kept"], total["JBIG"], total["index"], max(row[2] for row in found["Imbalance"]["rows"]), epochs,
                      kept[3], f"{kept[3] - dense[3]:+.2f}", str(bars[name])])
         details += [f"### {words.capitalize()}", "", *compressed(outcome)]

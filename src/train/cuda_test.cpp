@@ -19,8 +19,7 @@ class Cuda : public testing::Test {
 };
 
 Session on(Device device, const Sets& sets, Precision precision = Precision::f32) {
-  return Session(small_network(), sets.train, sets.test, sets.normalization,
-                 {device, precision, 1});
+  return session(sets, small_network(), precision, device);
 }
 
 /// Masks, codebooks and clusters, each on a layer.

@@ -201,10 +201,14 @@ void Optimizer::mask_gradients() {
   at::_foreach_mul_(gradients, keep);
 }
 
-Tensor Optimizer::direction(Tensor slope, Tensor& momentum) const {
-  if (options_.momentum == 0) return slope;
-  momentum.mul_(options_.momentum).add_(slope);
-  return options_.nesterov ? slope.add_(momentum, options_.momentum) : momentum;
+std::vector<Tensor> Optimizer::directions(std::vector<Tensor> slopes,
+                                          const std::vector<Tensor>& momenta) const {
+  if (options_.momentum == 0) return slopes;
+  at::_foreach_mul_(momenta, options_.momentum);
+  at::_foreach_add_(momenta, slopes, 1);
+  if (!options_.nesterov) return momenta;
+  at::_foreach_add_(slopes, momenta, options_.momentum);
+  return slopes;
 }
 
 void Optimizer::step_free(double rate) {
@@ -219,20 +223,14 @@ void Optimizer::step_free(double rate) {
     decaying_slopes.push_back(slopes.back());
   }
   if (!decaying.empty()) at::_foreach_add_(decaying_slopes, decaying, options_.weight_decay);
-  if (options_.momentum != 0) {
-    at::_foreach_mul_(momenta_, options_.momentum);
-    at::_foreach_add_(momenta_, slopes, 1);
-    if (options_.nesterov) at::_foreach_add_(slopes, momenta_, options_.momentum);
-  }
-  const bool along_momentum = options_.momentum != 0 && !options_.nesterov;
-  at::_foreach_add_(weights, along_momentum ? momenta_ : slopes, -rate);
+  at::_foreach_add_(weights, directions(std::move(slopes), momenta_), -rate);
 }
 
 void Optimizer::step_book(Book& book, double rate) {
   Tensor slope = sums_by_entry(gradient(*book.variable), book.members, book.entries);
   slope = slope.to(book.entries.scalar_type()) * book.weights;
   if (book.decay != 0) slope.add_(book.entries, book.decay);
-  book.entries.add_(direction(slope, book.momentum), -rate * options_.codebook_rate);
+  book.entries.add_(directions({slope}, {book.momentum})[0], -rate * options_.codebook_rate);
   show(*book.variable, book.entries, book.members);
 }
 
@@ -240,7 +238,7 @@ void Optimizer::step_clusters(Clusters& clusters, double rate, bool again) {
   Tensor slope = gradient(*clusters.variable);
   const double decay = decay_of(*clusters.variable);
   if (decay != 0) slope.add_(clusters.hidden, decay);
-  clusters.hidden.add_(direction(slope, clusters.momentum), -rate);
+  clusters.hidden.add_(directions({slope}, {clusters.momentum})[0], -rate);
   if (again) {
     cluster(clusters);
     return;

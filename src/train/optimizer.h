@@ -72,8 +72,9 @@ class Optimizer {
   void step_clusters(Clusters& clusters, double rate, bool again);
   void cluster(Clusters& clusters);
   void count_members(Clusters& clusters);
-  /// Where momentum carries a parameter of that gradient.
-  torch::Tensor direction(torch::Tensor slope, torch::Tensor& momentum) const;
+  /// Where momenta, which are moved, carry parameters of those gradients.
+  std::vector<torch::Tensor> directions(std::vector<torch::Tensor> slopes,
+                                        const std::vector<torch::Tensor>& momenta) const;
 
   Module& module_;
   Options options_;

@@ -70,8 +70,8 @@ struct Sets {
 };
 
 inline Session session(const Sets& sets, const ir::Graph& graph,
-                       Precision precision = Precision::f32) {
-  return Session(graph, sets.train, sets.test, sets.normalization, {Device::cpu, precision, 1});
+                       Precision precision = Precision::f32, Device device = Device::cpu) {
+  return Session(graph, sets.train, sets.test, sets.normalization, {device, precision, 1});
 }
 
 /// All floats of the constants.
