@@ -72,6 +72,7 @@ Module::Module(const ir::Graph& graph, const ModuleOptions& options) : options_(
   }
   logits_ = before_softmax(graph_, graph_.outputs[0]);
   find_last_uses();
+  find_rectified();
 }
 
 Variable Module::variable(ir::ValueId value, Role role, bool trained) {
@@ -120,6 +121,29 @@ void Module::find_last_uses() {
   }
 }
 
+void Module::find_rectified() {
+  std::vector<int> uses(graph_.values.size(), 0);
+  std::vector<std::size_t> user(graph_.values.size(), 0);
+  for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+    for (const ir::ValueId id : graph_.nodes[n].inputs) {
+      if (id == ir::kNoValue) continue;
+      ++uses[static_cast<std::size_t>(id)];
+      user[static_cast<std::size_t>(id)] = n;
+    }
+  }
+  for (const ir::ValueId id : graph_.outputs) ++uses[static_cast<std::size_t>(id)];
+  rectified_.assign(graph_.nodes.size(), false);
+  for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+    const ir::Node& node = graph_.nodes[n];
+    if (!std::holds_alternative<ir::BatchNormalization>(node.op)) continue;
+    const auto value = static_cast<std::size_t>(node.outputs[0]);
+    if (uses[value] != 1) continue;
+    const auto* unary = std::get_if<ir::Unary>(&graph_.nodes[user[value]].op);
+    if (unary == nullptr || unary->kind != ir::UnaryKind::relu) continue;
+    rectified_[n] = rectified_[user[value]] = true;
+  }
+}
+
 std::vector<torch::Tensor> Module::run_until(const std::vector<torch::Tensor>& inputs,
                                              const std::vector<ir::ValueId>& wanted, bool training,
                                              double momentum) {
@@ -149,7 +173,11 @@ std::vector<torch::Tensor> Module::run_until(const std::vector<torch::Tensor>& i
       call.in.push_back(id == ir::kNoValue ? torch::Tensor()
                                            : values[static_cast<std::size_t>(id)]);
     }
-    const std::vector<torch::Tensor> outputs = execute(call);
+    // A rectifier behind a normalization trains as one with it.
+    call.rectify = training && rectified_[n];
+    const bool done = call.rectify && std::holds_alternative<ir::Unary>(node.op);
+    const std::vector<torch::Tensor> outputs =
+        done ? std::vector<torch::Tensor>{call.in[0]} : execute(call);
     for (std::size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i) {
       if (node.outputs[i] != ir::kNoValue) {
         values[static_cast<std::size_t>(node.outputs[i])] = outputs[i];

@@ -78,6 +78,7 @@ class Module {
   Variable variable(ir::ValueId value, Role role, bool trained);
   void load(Variable& variable, const ir::Graph& graph);
   void find_last_uses();
+  void find_rectified();
   std::vector<torch::Tensor> run_until(const std::vector<torch::Tensor>& inputs,
                                        const std::vector<ir::ValueId>& wanted, bool training,
                                        double momentum);
@@ -89,6 +90,8 @@ class Module {
   std::vector<torch::Tensor> constants_;  ///< By value; undefined for activations.
   std::vector<Variable> parameters_, statistics_;
   std::vector<std::vector<ir::ValueId>> last_used_;  ///< By node: values dead behind it.
+  /// By node: batch normalizations that one rectifier alone reads, and those rectifiers.
+  std::vector<bool> rectified_;
   ir::ValueId logits_ = ir::kNoValue;
 };
 

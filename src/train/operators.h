@@ -17,6 +17,7 @@ struct Call {
   double momentum = 0.1;  ///< Weight of the batch in running statistics.
   /// Convolutions and matrix products compute in this type; the rest in that of their input.
   torch::ScalarType compute = torch::kFloat;
+  bool rectify = false;  ///< Batch normalization: with the rectifier behind it.
 
   bool has(std::size_t slot) const { return slot < in.size() && in[slot].defined(); }
   torch::Tensor bias(std::size_t slot) const { return has(slot) ? in[slot] : torch::Tensor(); }
@@ -53,10 +54,28 @@ torch::Tensor run(const ir::Pool& op, const Call& call);
 torch::Tensor run(const ir::GlobalPool& op, const Call& call);
 torch::Tensor run(const ir::Lrn& op, const Call& call);
 
+/// Dense [pictures][height][width][channels] behind a tensor of the usual order of dimensions.
+inline torch::Tensor channels_last(const torch::Tensor& x) {
+  return x.contiguous(torch::MemoryFormat::ChannelsLast);
+}
+
+/// A 3x3 window around every pixel, zero outside the picture, of all channels.
+bool is_plain_3x3(const ir::Conv& op);
+
 // Convolutions by minimal filtering (winograd_conv.cpp; see winograd.h): of 3x3 windows with stride
 // 1 on the CPU in f32.
 bool suits_winograd(const ir::Conv& op, const torch::Tensor& x, const torch::Tensor& w);
 torch::Tensor winograd_conv(const torch::Tensor& x, const torch::Tensor& w);
+
+// Convolutions as one matrix product (patch_conv.cpp): of 3x3 windows with stride 1 on small
+// pictures with many channels, on the CPU in bf16.
+bool suits_patches(const ir::Conv& op, const torch::Tensor& x, const torch::Tensor& w);
+torch::Tensor patch_conv(const torch::Tensor& x, const torch::Tensor& w);
+
+// Batch normalization in training, with its rectifier (batch_norm_op.cpp; see batch_norm.h): on the
+// CPU in bf16.
+bool suits_own_batch_norm(const torch::Tensor& x, const torch::Tensor& scale);
+torch::Tensor own_batch_norm(const Call& call, double epsilon);
 
 // Elementwise operators and those that move elements (operators.cpp).
 torch::Tensor run(const ir::Unary& op, const Call& call);

@@ -132,6 +132,7 @@ Tensor run(const ir::Conv& op, const Call& call) {
   Tensor x = cast(call.in[0], call.compute);
   const Tensor w = cast_filters(call.in[1], call.compute);
   if (suits_winograd(op, x, w)) return with_bias(winograd_conv(x, w), call.bias(2));
+  if (suits_patches(op, x, w)) return with_bias(patch_conv(x, w), call.bias(2));
   ir::Ints pads = window.pads_begin;
   if (window.pads_begin != window.pads_end) {
     x = padded(x, window.pads_begin, window.pads_end, 0);
@@ -175,9 +176,13 @@ Tensor run(const ir::BatchNormalization& op, const Call& call) {
   if (call.training && call.in[0].numel() == call.in[0].size(1)) {
     call.refuse("one value per channel has no variance; train on more pictures at once");
   }
-  return torch::batch_norm(call.in[0], call.in[1], call.in[2], call.in[3], call.in[4],
-                           call.training, call.momentum, static_cast<double>(op.epsilon),
-                           /*cudnn_enabled=*/true);
+  const auto epsilon = static_cast<double>(op.epsilon);
+  if (call.training && suits_own_batch_norm(call.in[0], call.in[1])) {
+    return own_batch_norm(call, epsilon);
+  }
+  const Tensor y = torch::batch_norm(call.in[0], call.in[1], call.in[2], call.in[3], call.in[4],
+                                     call.training, call.momentum, epsilon, /*cudnn_enabled=*/true);
+  return call.rectify ? torch::relu(y) : y;
 }
 
 Tensor run(const ir::Pool& op, const Call& call) {

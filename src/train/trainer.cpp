@@ -1,3 +1,4 @@
+// Compiled alone: Tensor is this project's here, libtorch's in other files of the folder.
 #include "train/trainer.h"
 
 #include <ATen/Parallel.h>

@@ -10,9 +10,6 @@ namespace {
 
 using torch::Tensor;
 
-/// Dense [pictures][height][width][channels] behind a tensor of the usual order of dimensions.
-Tensor channels_last(const Tensor& x) { return x.contiguous(torch::MemoryFormat::ChannelsLast); }
-
 Tensor pictures(const Tensor& like, std::int64_t channels) {
   return torch::empty({like.size(0), channels, like.size(2), like.size(3)},
                       like.options().memory_format(torch::MemoryFormat::ChannelsLast));
@@ -60,12 +57,8 @@ struct Winograd : torch::autograd::Function<Winograd> {
 bool suits_winograd(const ir::Conv& op, const Tensor& x, const Tensor& w) {
   // With fewer channels the transforms cost more than the products they save.
   constexpr std::int64_t fewest_channels = 32;
-  const ir::Ints once{1, 1};
-  const ir::Window& window = op.window;
-  return window.kernel == ir::Ints{3, 3} && window.strides == once && window.dilations == once &&
-         window.pads_begin == once && window.pads_end == once && op.group == 1 &&
-         std::min(w.size(0), w.size(1)) >= fewest_channels && x.numel() > 0 && x.is_cpu() &&
-         x.scalar_type() == torch::kFloat && w.scalar_type() == torch::kFloat;
+  return is_plain_3x3(op) && std::min(w.size(0), w.size(1)) >= fewest_channels && x.numel() > 0 &&
+         x.is_cpu() && x.scalar_type() == torch::kFloat && w.scalar_type() == torch::kFloat;
 }
 
 Tensor winograd_conv(const Tensor& x, const Tensor& w) { return Winograd::apply(x, w); }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "train/conv_fixture.h"
 #include "train/module.h"
 #include "train/operators.h"
 
@@ -20,29 +21,8 @@ struct Case {
   std::int64_t pictures, in, out, height, width;
 };
 
-torch::Tensor random_tensor(Random& random, const Shape& shape, double scale) {
-  torch::Tensor result = torch::empty(shape);
-  float* values = result.data_ptr<float>();
-  for (std::int64_t i = 0; i < result.numel(); ++i) {
-    values[i] = static_cast<float>(random.normal() * scale);
-  }
-  return result;
-}
-
-/// Outputs and both gradients of a random weighted sum of them.
-template <class Convolve>
-std::vector<torch::Tensor> everything(const torch::Tensor& x, const torch::Tensor& w,
-                                      const torch::Tensor& weights, const Convolve& convolve) {
-  const torch::Tensor x_leaf = x.detach().clone().set_requires_grad(true);
-  const torch::Tensor w_leaf = w.detach().clone().set_requires_grad(true);
-  const torch::Tensor y = convolve(x_leaf, w_leaf);
-  (y * weights).sum().backward();
-  return {y.detach(), x_leaf.grad(), w_leaf.grad()};
-}
-
 TEST(Winograd, EqualsDirectConvolution) {
   Random random(11);
-  const torch::Tensor none;
   // Whole tiles and cut ones, both tile sizes, channels beside multiples of a vector, many blocks.
   for (const Case& c : {Case{2, 16, 24, 8, 8}, Case{3, 16, 17, 2, 2}, Case{2, 19, 16, 7, 5},
                         Case{1, 3, 5, 1, 1}, Case{4, 1, 1, 9, 3}, Case{2, 32, 16, 4, 12},
@@ -51,11 +31,7 @@ TEST(Winograd, EqualsDirectConvolution) {
     const torch::Tensor w = random_tensor(random, {c.out, c.in, 3, 3}, 1);
     const torch::Tensor weights = random_tensor(random, {c.pictures, c.out, c.height, c.width}, 1);
     const auto got = everything(x, w, weights, rules::winograd_conv);
-    const auto wanted = everything(
-        x.to(torch::kDouble), w.to(torch::kDouble), weights.to(torch::kDouble),
-        [&](const torch::Tensor& a, const torch::Tensor& b) {
-          return torch::convolution(a, b, none, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1);
-        });
+    const auto wanted = direct_in_double(x, w, weights);
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       ASSERT_EQ(got[i].sizes(), wanted[i].sizes());
       const double largest = wanted[i].abs().max().item<double>();

@@ -1,7 +1,8 @@
-// A 3x3 convolution of training, outputs and both gradients: by minimal filtering (winograd) and as
-// libtorch computes it (direct), on one thread in f32. The two are compared before they are timed.
+// A 3x3 convolution of training, outputs and both gradients, on one thread: in f32 by minimal
+// filtering (winograd), in bf16 as one matrix product (patches), and as libtorch computes it
+// (direct). Results are compared before they are timed.
 //
-//   winograd_bench [--benchmark_filter=...]
+//   conv_bench [--benchmark_filter=...]
 //
 // Arguments: channels in, channels out, side of the picture; 128 pictures. GFLOP/s count direct
 // sums in both.
@@ -20,10 +21,11 @@ namespace {
 using torch::Tensor;
 
 struct Layer {
-  explicit Layer(const benchmark::State& state)
+  Layer(const benchmark::State& state, torch::ScalarType type)
       : x(torch::randn({128, state.range(0), state.range(2), state.range(2)})
+              .to(type)
               .contiguous(torch::MemoryFormat::ChannelsLast)),
-        w(torch::randn({state.range(1), state.range(0), 3, 3})) {
+        w(torch::randn({state.range(1), state.range(0), 3, 3}).to(type)) {
     x.set_requires_grad(true);
     w.set_requires_grad(true);
   }
@@ -45,13 +47,14 @@ Tensor direct(const Tensor& x, const Tensor& w) {
 }
 
 bool close(const Tensor& a, const Tensor& b) {
-  return ((a - b).abs().max() < 1e-4 * b.abs().max()).item<bool>();
+  const double tolerance = a.scalar_type() == torch::kBFloat16 ? 1e-2 : 1e-4;
+  return ((a - b).abs().max() < tolerance * b.abs().max()).item<bool>();
 }
 
 template <class Convolve>
-void run(benchmark::State& state, const Convolve& convolve) {
+void run(benchmark::State& state, torch::ScalarType type, const Convolve& convolve) {
   at::set_num_threads(1);
-  Layer layer(state);
+  Layer layer(state, type);
   layer.step(direct);
   const Tensor dx = layer.x.grad(), dw = layer.w.grad();
   layer.step(convolve);
@@ -67,8 +70,14 @@ void run(benchmark::State& state, const Convolve& convolve) {
       benchmark::Counter(2e-9 * products, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-void BM_winograd(benchmark::State& state) { run(state, syncopate::train::rules::winograd_conv); }
-void BM_direct(benchmark::State& state) { run(state, direct); }
+void BM_winograd(benchmark::State& state) {
+  run(state, torch::kFloat, syncopate::train::rules::winograd_conv);
+}
+void BM_direct(benchmark::State& state) { run(state, torch::kFloat, direct); }
+void BM_patches_bf16(benchmark::State& state) {
+  run(state, torch::kBFloat16, syncopate::train::rules::patch_conv);
+}
+void BM_direct_bf16(benchmark::State& state) { run(state, torch::kBFloat16, direct); }
 
 void layers(benchmark::internal::Benchmark* bench) {
   for (const auto& layer : {std::vector<std::int64_t>{16, 16, 32},
@@ -85,6 +94,8 @@ void layers(benchmark::internal::Benchmark* bench) {
 }
 BENCHMARK(BM_winograd)->Apply(layers);
 BENCHMARK(BM_direct)->Apply(layers);
+BENCHMARK(BM_patches_bf16)->Apply(layers);
+BENCHMARK(BM_direct_bf16)->Apply(layers);
 
 }  // namespace
 
