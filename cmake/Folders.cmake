@@ -1,6 +1,18 @@
 # The tree is the data flow: a folder under src/ is one library, and may use only folders that stand
 # above it in the list of src/CMakeLists.txt. `tests/layering_test.py` holds the includes to that.
 
+# syncopate_compile_alone(FILE...)
+#   CMAKE_UNITY_BUILD, with which CI compiles the files of a folder several at a time, leaves those alone that say
+#   "// Compiled alone:" and why, e.g. as another file of the folder has names of its own that are the same.
+function(syncopate_compile_alone)
+  foreach(file ${ARGN})
+    file(STRINGS ${file} alone REGEX "^// Compiled alone:" LIMIT_COUNT 1)
+    if(alone)
+      set_source_files_properties(${file} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
+  endforeach()
+endfunction()
+
 # syncopate_folder(NAME [USES folder...] [LINKS library...])
 #   src/NAME/*.cpp        -> library syncopate_NAME
 #   src/NAME/*_test.cpp   -> one test executable NAME_test, registered with CTest
@@ -24,6 +36,7 @@ function(syncopate_folder name)
     target_link_libraries(syncopate_${target} ${scope} syncopate_${used})
   endforeach()
   target_link_libraries(syncopate_${target} ${scope} syncopate_options fmt::fmt ${ARG_LINKS})
+  syncopate_compile_alone(${sources} ${tests})
   if(SYNCOPATE_TESTS AND tests)
     add_executable(${target}_test ${tests})
     target_link_libraries(${target}_test PRIVATE syncopate_${target} syncopate_gtest)

@@ -1,3 +1,4 @@
+// Compiled alone: other files of the folder have names of their own that are the same.
 #include "ref/calibrate.h"
 
 #include <gtest/gtest.h>
