@@ -72,7 +72,7 @@ _syncopate() {
       compopt -o nospace 2> /dev/null
       return
       ;;
-    -i | --input | --config | --labels | --journal | --checkpoint | --teacher | --json | --csv | --report | -o | --output)
+    -i | --input | --config | --labels | --journal | --checkpoint | --teacher | --original | --json | --csv | --report | -o | --output)
       COMPREPLY=($(compgen -f -- "$current"))
       compopt -o filenames 2> /dev/null
       return
@@ -111,7 +111,7 @@ _syncopate() {
       compress)
         options+=" $model $structure ${input#--input } --output --mode --bits --codebook --rate --tolerance --rows --layer --other-bits --json"
         options+=" --data --data-root --budget --density --step --step-epochs --more-epochs --settle-epochs --cluster-epochs --book-epochs"
-        options+=" --conv-bits --fc-bits --rates --scan-pictures --batch --learning-rate --weight-decay --no-distillation --teacher --teacher-sees"
+        options+=" --conv-bits --fc-bits --rates --scan-pictures --batch --learning-rate --weight-decay --no-distillation --original --teacher --teacher-sees"
         options+=" --flip --shift --device --precision --work --report"
         ;;
       decompress) options+=" --output" ;;

@@ -138,7 +138,8 @@ struct ShrinkArguments {
   std::int64_t scan_pictures = 2000, batch = 128;
   double rate = 0.02, weight_decay = 1e-4;
   bool no_distillation = false;
-  std::string teacher;  ///< Empty: the dense network.
+  std::string original;  ///< Empty: the network itself.
+  std::string teacher;   ///< Empty: the original.
   std::string teacher_sees = "each";
   std::optional<bool> flip;  ///< Absent: as suits the data.
   std::optional<int> shift;

@@ -90,7 +90,11 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
                "Learn from labels alone, not from the dense network's answers too")
       ->group("Training")
       ->needs(data);
-  option("--teacher", shrink.teacher, "Network whose answers are learned from [the dense network]",
+  option(
+      "--original", shrink.original,
+      "Network that MODEL was pruned from: the budget is counted from it, and it teaches [MODEL]",
+      "MODEL");
+  option("--teacher", shrink.teacher, "Network whose answers are learned from [the original]",
          "MODEL");
   add_teacher_sees(app, shrink.teacher_sees)->group("Training")->needs(data);
   option("--flip", shrink.flip, "Show pictures in the mirror, too [as suits the data]", "yes|no");

@@ -44,6 +44,7 @@ DataSet load_data_set(const std::string& name, const std::string& root, Split sp
 /// Extents of a network's input, for pictures that come in any size.
 struct PictureShape {
   std::int64_t channels = 3, height = 0, width = 0;
+  bool operator==(const PictureShape&) const = default;
 };
 
 /// What --data says: a known name, looked up under data_root(root), or else a folder of pictures

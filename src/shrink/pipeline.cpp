@@ -31,14 +31,16 @@ void check(const Options& options) {
 }
 
 /// What changes the result, in words.
-std::string identity_of(const ir::Graph& dense, const Options& o) {
+std::string identity_of(const ir::Graph& network, const Options& o) {
   return fmt::format(
-      "network {:016x}, budget {}, {} density {} step {}, epochs {} {} {} {}, bits {} {}, rows {}, "
+      "network {:016x}{}, budget {}, {} density {} step {}, epochs {} {} {} {}, bits {} {}, rows "
+      "{}, "
       "rates {}, other {}, {}{}{}",
-      base::checksum(onnx::export_bytes(dense)), o.budget, prune::name_of(o.pruning.method),
-      o.density, o.step, o.step_epochs, o.more_epochs, o.settle_epochs, o.book_epochs, o.conv_bits,
-      o.fc_bits, o.rows_per_book, fmt::join(o.rates, " "), o.other_bits,
-      o.codebooks ? "" : "no codebooks, ",
+      base::checksum(onnx::export_bytes(network)),
+      o.original ? fmt::format(" of {:016x}", base::checksum(onnx::export_bytes(*o.original))) : "",
+      o.budget, prune::name_of(o.pruning.method), o.density, o.step, o.step_epochs, o.more_epochs,
+      o.settle_epochs, o.book_epochs, o.conv_bits, o.fc_bits, o.rows_per_book,
+      fmt::join(o.rates, " "), o.other_bits, o.codebooks ? "" : "no codebooks, ",
       o.cluster_epochs > 0 ? fmt::format("clustered {}, ", o.cluster_epochs) : "", o.identity);
 }
 
@@ -94,18 +96,26 @@ std::int64_t total(const codec::CompressReport& sizes, std::int64_t codec::Stage
 
 class Pipeline {
  public:
-  Pipeline(const ir::Graph& dense, const Options& options, Coach& coach, const Watch& watch)
+  Pipeline(const ir::Graph& network, const Options& options, Coach& coach, const Watch& watch)
       : options_(options),
         coach_(coach),
         watch_(watch),
-        journal_(options.folder, identity_of(dense, options)) {
-    result_.network = dense.name;
+        journal_(options.folder, identity_of(network, options)) {
+    result_.network = network.name;
     dense_ = journal_.state("dense", [&] {
       say("scoring the dense network");
+      const ir::Graph& dense = options.original ? *options.original : network;
       return State{dense, coach_.accuracy(dense, Pictures::test)};
     });
     result_.dense_accuracy = dense_.accuracy;
     measured("dense", dense_, 0);
+    begin_ = dense_;
+    if (!options.original) return;
+    begin_ = journal_.state("given", [&] {
+      say("scoring the given network");
+      return State{network, coach_.accuracy(network, Pictures::test)};
+    });
+    measured("given", begin_, 0);
   }
 
   Result run() {
@@ -162,11 +172,11 @@ class Pipeline {
     });
   }
 
-  /// States of falling density, the dense one first; all within the budget unless a density was
-  /// asked for.
+  /// States of falling density, that of the beginning first; all others within the budget unless a
+  /// density was asked for.
   std::vector<State> prune_down() {
-    std::vector<State> states{dense_};
-    double density = densities_of(dense_.graph, options_.pruning).all;
+    std::vector<State> states{begin_};
+    double density = densities_of(begin_.graph, options_.pruning).all;
     const double goal = std::max(options_.density, 1e-4);
     while (density > goal * 1.01) {
       density = std::max(goal, density * options_.step);
@@ -339,16 +349,17 @@ class Pipeline {
   Coach& coach_;
   const Watch& watch_;
   Journal journal_;
-  State dense_;
+  State dense_, begin_;
   std::map<std::string, codec::Codebooks> books_;
   Result result_;
 };
 
 }  // namespace
 
-Result compress(const ir::Graph& dense, const Options& options, Coach& coach, const Watch& watch) {
+Result compress(const ir::Graph& network, const Options& options, Coach& coach,
+                const Watch& watch) {
   check(options);
-  return Pipeline(dense, options, coach, watch).run();
+  return Pipeline(network, options, coach, watch).run();
 }
 
 }  // namespace syncopate::shrink

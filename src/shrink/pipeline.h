@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,9 @@ namespace syncopate::shrink {
 
 /// What to do, and at what cost.
 struct Options {
-  double budget = 0.5;     ///< Points of top-1 on the test pictures that may be lost in all.
+  double budget = 0.5;  ///< Points of top-1 on the test pictures that may be lost in all.
+  /// What the given network was pruned from, when it was: the budget is counted from here.
+  std::optional<ir::Graph> original;
   prune::Options pruning;  ///< Method and windows; densities are found here.
   double density = 0;      ///< Of all weights in the end; 0: as low as the budget allows.
   double step = 0.7;       ///< A step's density over that before it.
@@ -80,8 +83,8 @@ struct Watch {
   std::function<void(const Point& point)> measured;
 };
 
-/// Runs the pipeline. InputError for impossible options, a network without weights, or a
-/// folder that keeps another run.
-Result compress(const ir::Graph& dense, const Options& options, Coach& coach, const Watch& watch);
+/// Runs the pipeline. What is zero in `network` stays so. InputError for impossible options, a
+/// network without weights, or a folder that keeps another run.
+Result compress(const ir::Graph& network, const Options& options, Coach& coach, const Watch& watch);
 
 }  // namespace syncopate::shrink

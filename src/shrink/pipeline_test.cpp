@@ -136,6 +136,38 @@ TEST_F(ShrinkTest, AnInterruptedRunGoesOnToTheSameFile) {
   EXPECT_EQ(tunes + rest.tunes, whole.tunes) << "nothing was done twice";
 }
 
+TEST_F(ShrinkTest, GoesOnFromAPrunedNetworkUnderTheBudgetOfItsOriginal) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  options_.codebooks = false;
+  options_.density = 0.6;
+  const Result first = compress(graph, options_, coach, {});
+  std::filesystem::remove_all(folder_);
+  options_.original = graph;
+  options_.codebooks = true;
+  options_.density = 0.4;
+  FakeCoach another(graph);
+  const Result second = compress(first.pruned, options_, another, {});
+  EXPECT_EQ(second.dense_accuracy, first.dense_accuracy);
+  EXPECT_EQ(second.stages[0].bytes, first.stages[0].bytes);
+  ASSERT_GE(second.points.size(), 3U);
+  EXPECT_EQ(second.points[0].name, "dense");
+  EXPECT_EQ(second.points[1].name, "given");
+  EXPECT_NEAR(second.points[1].density, 0.6, 0.01);
+  // What was zero stays so.
+  for (const char* name : {"w1", "w2"}) {
+    const auto of = [&](const ir::Graph& g) {
+      return g.value(g.find(name)).constant->data<float>();
+    };
+    const auto before = of(first.pruned), after = of(second.pruned);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      if (before[i] == 0) {
+        ASSERT_EQ(after[i], 0) << name << " " << i;
+      }
+    }
+  }
+}
+
 TEST_F(ShrinkTest, AFolderOfAnotherRunIsRefused) {
   const ir::Graph graph = two_layers();
   FakeCoach coach(graph);

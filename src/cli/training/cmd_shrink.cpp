@@ -49,11 +49,13 @@ std::string taught_by(const ShrinkArguments& from, const CoachOptions& coaching)
   return from.teacher_sees == "once" ? who + " once" : who;
 }
 
-shrink::Options to_options(const CompressArguments& arguments, const CoachOptions& coaching) {
+shrink::Options to_options(const CompressArguments& arguments, const CoachOptions& coaching,
+                           std::optional<ir::Graph> original) {
   const ShrinkArguments& from = arguments.shrink;
   const train::Augmentation& augmentation = coaching.tuning.augmentation;
   shrink::Options options;
   options.budget = from.budget;
+  options.original = std::move(original);
   options.pruning = to_pruning(from.pruning);
   options.density = from.goal;
   options.step = from.step;
@@ -103,9 +105,18 @@ void shrink_command(const CompressArguments& arguments, int threads, Console& co
   const data::Normalization normalization =
       flow::normalization(to_input(from.normalization), test.channels);
 
-  const CoachOptions coaching = to_coach(from, train, threads);
+  CoachOptions coaching = to_coach(from, train, threads);
   restore_batch_norms(graph, train, normalization, coaching.platform, console);
-  const shrink::Options options = to_options(arguments, coaching);
+  std::optional<ir::Graph> original;
+  if (!from.original.empty()) {
+    original = flow::load_model(to_model({.model = from.original}));
+    if (flow::picture_shape(*original) != flow::picture_shape(graph)) {
+      fail("--original {}: looks at other pictures than {}", from.original, arguments.model.model);
+    }
+    restore_batch_norms(*original, train, normalization, coaching.platform, console);
+    if (coaching.distill && !coaching.teacher) coaching.teacher = original;
+  }
+  const shrink::Options options = to_options(arguments, coaching, std::move(original));
   ProgressBar bar(console.progress_visible());
   std::string phase = "tune";
   TrainingCoach coach(
