@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# VGG-16 on CIFAR-10. `dense`: trained from scratch, kept with its weights clustered as dense.sync. The others go on from that
-# file and learn from the public ResNet-56 of SYNCOPATE_DATA, too: `coarse` (16 outputs share an index), `magnitude` and
-# `balanced` (2 of 9 in every kernel) are pruned to a fifth, `small` is compressed 150x, in blocks. STEP_EPOCHS (default 3) is how
-# long they are tuned after a step, EPOCHS (default 30) at the end.
-# Needs libtorch and SYNCOPATE_DATA. An epoch takes 2.3 s of a GPU, 5 to 8 minutes of two cores; on a GPU several may run side by
-# side. Work is kept (WORK, default out/vgg16) and gone on from. Writes experiments/vgg16/results.md.
+# VGG-16 on CIFAR-10. `dense`: trained from scratch, kept with its weights clustered as dense.sync. `coarse` (16 outputs share an
+# index), `magnitude` and `balanced` (2 of 9 in every kernel) are that network pruned to a fifth, `small` is the first of these pruned
+# further and compressed 150x; all learn from the public ResNet-56 of SYNCOPATE_DATA, too.
+# Needs libtorch and SYNCOPATE_DATA. An epoch takes 2.3 s of a GPU, 100 s of a core with AMX, 4 to 8 minutes of one with AVX-512 or of
+# two with AVX2; on a GPU several may run side by side. Work is kept (WORK, default out/vgg16) and gone on from. Writes
+# experiments/vgg16/results.md.
 #
 #   experiments/vgg16/run.sh [dense] [coarse] [magnitude] [balanced] [small]
 . "$(dirname "$0")/../common.sh"
@@ -12,12 +12,11 @@ training_work vgg16
 [ $# -gt 0 ] || set -- dense coarse magnitude balanced small
 here=experiments/vgg16
 
-shrink() {  # shrink NAME OUTPUT OPTION...
-  local name=$1 output=$2
-  shift 2
-  syncopate --threads "$threads" compress "$here/dense.sync" --data cifar10 --budget 0.2 --more-epochs 0 --step-epochs "${STEP_EPOCHS:-3}" \
-    --settle-epochs "${EPOCHS:-30}" --learning-rate 0.03 --weight-decay 0.0005 --scan-pictures 500 \
-    --teacher "$SYNCOPATE_DATA/models/cifar10/resnet56_cifar10.onnx" --teacher-sees once \
+shrink() {  # shrink NAME MODEL OUTPUT OPTION...
+  local name=$1 model=$2 output=$3
+  shift 3
+  syncopate --threads "$threads" compress "$model" --data cifar10 --budget 0.2 --more-epochs 0 --step-epochs 1 --learning-rate 0.03 \
+    --weight-decay 0.0005 --scan-pictures 300 --teacher "$SYNCOPATE_DATA/models/cifar10/resnet56_cifar10.onnx" --teacher-sees once \
     -o "$work/$output" --work "$work/$name.work" --json "$work/$name.json" "$@"
 }
 
@@ -31,10 +30,12 @@ for what in "$@"; do
       # No epochs: scores it in float alone.
       syncopate train $here/dense.sync --data cifar10 --limit 128 --epochs 0 -o "$work/kept.onnx" --json $here/kept.json
       cp "$work/dense.json" $here/ ;;
-    coarse) shrink coarse coarse.onnx --method coarse --density 0.2 --step 0.447 ;;
-    magnitude) shrink magnitude magnitude.onnx --method magnitude --density 0.222 --step 0.471 ;;
-    balanced) shrink balanced balanced.onnx --method balanced --q-rounding down --density 0.23 --step 0.47 ;;
-    small) shrink small small.sync --method coarse --density 0.05 --step 0.473 --book-epochs 5 --conv-bits 4 --rates 0.05 ;;
+    coarse) shrink coarse $here/dense.sync coarse.onnx --method coarse --density 0.2 --step 0.447 --settle-epochs 13 ;;
+    magnitude) shrink magnitude $here/dense.sync magnitude.onnx --method magnitude --density 0.222 --step 0.471 --settle-epochs 6 ;;
+    balanced) shrink balanced $here/dense.sync balanced.onnx --method balanced --q-rounding down --density 0.23 --step 0.47 --settle-epochs 6 ;;
+    small)
+      shrink small "$work/coarse.onnx" small.sync --original $here/dense.sync --method coarse --density 0.05 --step 0.5 --settle-epochs 12 \
+        --book-epochs 4 --conv-bits 4 --rates 0.05 ;;
   esac
 done
 describe_machine > "$work/machine.txt"
