@@ -34,8 +34,8 @@ for what in "$@"; do
     magnitude) shrink magnitude $here/dense.sync magnitude.onnx --method magnitude --density 0.222 --step 0.471 --settle-epochs 6 ;;
     balanced) shrink balanced $here/dense.sync balanced.onnx --method balanced --q-rounding down --density 0.23 --step 0.47 --settle-epochs 6 ;;
     small)
-      shrink small "$work/coarse.onnx" small.sync --original $here/dense.sync --method coarse --density 0.05 --step 0.5 --settle-epochs 12 \
-        --book-epochs 4 --conv-bits 4 --rates 0.05 ;;
+      shrink small "$work/coarse.onnx" small.sync --original $here/dense.sync --method coarse --density 0.048 --step 0.49 --settle-epochs 8 \
+        --book-epochs 3 --conv-bits 5 --fc-bits 5 --rates 0.02 ;;
   esac
 done
 describe_machine > "$work/machine.txt"
