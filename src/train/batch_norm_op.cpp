@@ -1,7 +1,5 @@
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
-
 #include "train/batch_norm.h"
 #include "train/operators.h"
 
@@ -11,7 +9,7 @@ namespace {
 using batch_norm::bf16;
 using torch::Tensor;
 
-const bf16* elements(const Tensor& x) { return reinterpret_cast<const bf16*>(x.data_ptr()); }
+const bf16* elements(const Tensor& x) { return static_cast<const bf16*>(x.data_ptr()); }
 
 batch_norm::Extents extents(const Tensor& x) {
   return {x.size(0) * x.size(2) * x.size(3), x.size(1)};

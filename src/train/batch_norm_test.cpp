@@ -110,6 +110,16 @@ TEST(BatchNormalization, KeepsWhatIsNotANumber) {
   for (int c = 0; c < 16; ++c) EXPECT_EQ(bad[c].item<bool>(), c == 3) << c;
 }
 
+/// A normalization that is an output stays as it is, also with a rectifier behind it.
+TEST(BatchNormalization, IsNotRectifiedAsAnOutput) {
+  Random random(23);
+  const Shape shape{4, 16, 6, 6};
+  ir::Graph graph = graph_of(random, shape, true);
+  graph.outputs.insert(graph.outputs.begin(), graph.nodes[0].outputs[0]);
+  const torch::Tensor x = pictures(random, shape, 0);
+  EXPECT_LT(trained(graph, x, torch::ones_like(x), torch::kFloat)[0].min().item<float>(), 0);
+}
+
 /// What else reads a normalization sees it as it was.
 TEST(BatchNormalization, IsRectifiedForItsRectifierAlone) {
   Random random(22);

@@ -122,25 +122,22 @@ void Module::find_last_uses() {
 }
 
 void Module::find_rectified() {
-  std::vector<int> uses(graph_.values.size(), 0);
-  std::vector<std::size_t> user(graph_.values.size(), 0);
+  std::vector<std::vector<std::size_t>> readers(graph_.values.size());
   for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
     for (const ir::ValueId id : graph_.nodes[n].inputs) {
-      if (id == ir::kNoValue) continue;
-      ++uses[static_cast<std::size_t>(id)];
-      user[static_cast<std::size_t>(id)] = n;
+      if (id != ir::kNoValue) readers[static_cast<std::size_t>(id)].push_back(n);
     }
   }
-  for (const ir::ValueId id : graph_.outputs) ++uses[static_cast<std::size_t>(id)];
+  for (const ir::ValueId id : graph_.outputs) readers[static_cast<std::size_t>(id)].clear();
   rectified_.assign(graph_.nodes.size(), false);
   for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
     const ir::Node& node = graph_.nodes[n];
     if (!std::holds_alternative<ir::BatchNormalization>(node.op)) continue;
-    const auto value = static_cast<std::size_t>(node.outputs[0]);
-    if (uses[value] != 1) continue;
-    const auto* unary = std::get_if<ir::Unary>(&graph_.nodes[user[value]].op);
+    const std::vector<std::size_t>& all = readers[static_cast<std::size_t>(node.outputs[0])];
+    if (all.size() != 1) continue;
+    const auto* unary = std::get_if<ir::Unary>(&graph_.nodes[all[0]].op);
     if (unary == nullptr || unary->kind != ir::UnaryKind::relu) continue;
-    rectified_[n] = rectified_[user[value]] = true;
+    rectified_[n] = rectified_[all[0]] = true;
   }
 }
 

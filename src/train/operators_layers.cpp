@@ -127,6 +127,13 @@ bool any(const ir::Ints& values) {
 
 }  // namespace
 
+bool is_plain_3x3(const ir::Conv& op) {
+  const ir::Ints once{1, 1};
+  const ir::Window& window = op.window;
+  return window.kernel == ir::Ints{3, 3} && window.strides == once && window.dilations == once &&
+         window.pads_begin == once && window.pads_end == once && op.group == 1;
+}
+
 Tensor run(const ir::Conv& op, const Call& call) {
   const ir::Window& window = op.window;
   Tensor x = cast(call.in[0], call.compute);

@@ -81,13 +81,6 @@ struct Patches : torch::autograd::Function<Patches> {
 
 }  // namespace
 
-bool is_plain_3x3(const ir::Conv& op) {
-  const ir::Ints once{1, 1};
-  const ir::Window& window = op.window;
-  return window.kernel == ir::Ints{3, 3} && window.strides == once && window.dilations == once &&
-         window.pads_begin == once && window.pads_end == once && op.group == 1;
-}
-
 bool suits_patches(const ir::Conv& op, const Tensor& x, const Tensor& w) {
   // oneDNN's convolutions go picture by picture and row by row, which gives their products few
   // rows.
