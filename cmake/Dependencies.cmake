@@ -79,13 +79,6 @@ if(SYNCOPATE_TESTS)
   add_library(syncopate_gtest INTERFACE)
   target_link_libraries(syncopate_gtest INTERFACE GTest::gtest_main)
   target_compile_options(syncopate_gtest INTERFACE $<$<CONFIG:Release>:-O1>)
-  # Of a folder's own tests, which compute little themselves: instrumented code takes twice as long to
-  # compile with optimization.
-  add_library(syncopate_folder_gtest INTERFACE)
-  target_link_libraries(syncopate_folder_gtest INTERFACE syncopate_gtest)
-  if(SYNCOPATE_SANITIZE)
-    target_compile_options(syncopate_folder_gtest INTERFACE -O0)
-  endif()
 endif()
 
 # What every target of the project is compiled with.

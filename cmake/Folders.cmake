@@ -39,7 +39,7 @@ function(syncopate_folder name)
   syncopate_compile_alone(${sources} ${tests})
   if(SYNCOPATE_TESTS AND tests)
     add_executable(${target}_test ${tests})
-    target_link_libraries(${target}_test PRIVATE syncopate_${target} syncopate_folder_gtest)
+    target_link_libraries(${target}_test PRIVATE syncopate_${target} syncopate_gtest)
     target_compile_definitions(${target}_test PRIVATE
                                SYNCOPATE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${target} COMMAND ${target}_test)
