@@ -1,4 +1,3 @@
-// Compiled alone: other files of the folder have names of their own that are the same.
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 
@@ -12,6 +11,7 @@
 #include "ref/loops.h"
 #include "ref/packed_weights.h"
 #include "ref/post_row.h"
+#include "ref/weight_sums.h"
 
 namespace syncopate::ref {
 namespace {
@@ -21,9 +21,8 @@ using gconv::GConv;
 
 /// Products worth a task of their own.
 constexpr std::int64_t kTaskProducts = 1 << 21;
-/// The largest tile of any kernel.
+/// Of the largest tile of any kernel.
 constexpr int kMostPixels = 8;
-constexpr int kMostLanes = 32;
 
 bool within_a_byte(const Tensor& weights) {
   if (weights.dtype() == DType::i8) return true;
