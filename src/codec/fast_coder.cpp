@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 #include "codec/arithmetic.h"
 #include "codec/blocks.h"
@@ -24,8 +25,34 @@ void code_flags(Coder& coder, std::span<std::uint8_t> alive, std::size_t row) {
   }
 }
 
-/// Table, extra bits of large values, then rANS.
-void encode_values(std::span<const std::int32_t> values, ByteWriter& writer, Bytes& bytes) {
+/// States of rANS, as a logarithm, where the layout does not tell how many.
+int log_lanes_by_count(std::size_t count) {
+  return count < 16384 ? 0 : count < 65536 ? 1 : count < (1 << 18) ? 2 : 3;
+}
+
+/// What precedes the values. The byte has the logarithm of the block's outputs, 8 for transposed,
+/// and 16 times one more than the logarithm of the states; 0 of these: as many as go by count,
+/// which files from before 2026-12 have.
+struct Layout {
+  int log_block = 0;
+  bool transposed = false;
+  std::optional<int> log_lanes;
+
+  std::byte coded() const {
+    return static_cast<std::byte>(log_block | (transposed ? 8 : 0) |
+                                  (log_lanes ? (*log_lanes + 1) << 4 : 0));
+  }
+  static Layout read(ByteReader& reader) {
+    const auto byte = reader.take<std::uint8_t>();
+    if ((byte & 7) > 6 || byte > 79) fail("its layout is unknown ({})", byte);
+    Layout layout{byte & 7, (byte & 8) != 0, {}};
+    if (byte >= 16) layout.log_lanes = (byte >> 4) - 1;
+    return layout;
+  }
+};
+
+/// Table, extra bits of large values, then rANS. Returns the logarithm of its states.
+int encode_values(std::span<const std::int32_t> values, ByteWriter& writer, Bytes& bytes) {
   std::vector<std::uint64_t> counts(kSymbols, 0);
   std::vector<std::uint16_t> symbols;
   symbols.reserve(values.size());
@@ -44,10 +71,12 @@ void encode_values(std::span<const std::int32_t> values, ByteWriter& writer, Byt
     writer.varint(extra.size());
     writer.bytes(extra);
   }
-  rans_encode(symbols, frequencies, bytes);
+  const int log_lanes = rans_log_lanes(frequencies.code_length(counts));
+  rans_encode(symbols, frequencies, log_lanes, bytes);
+  return log_lanes;
 }
 
-void decode_values(ByteReader& reader, std::span<std::int32_t> values) {
+void decode_values(ByteReader& reader, const Layout& layout, std::span<std::int32_t> values) {
   const Frequencies frequencies = Frequencies::read(reader, kSymbols);
   // Where symbols need more bits, values are symbols first.
   const bool direct = frequencies.of.size() <= kDirectSymbols;
@@ -58,7 +87,8 @@ void decode_values(ByteReader& reader, std::span<std::int32_t> values) {
     const auto symbol = static_cast<std::uint32_t>(i);
     meaning[i] = direct ? signed_base(symbol) : static_cast<std::int32_t>(symbol);
   }
-  rans_decode(reader.rest(), frequencies, meaning, values);
+  rans_decode(reader.rest(), frequencies,
+              layout.log_lanes.value_or(log_lanes_by_count(values.size())), meaning, values);
   if (direct) return;
   for (auto& value : values) {
     const auto symbol = static_cast<std::uint32_t>(value);
@@ -76,21 +106,22 @@ Bytes encode_fast(std::span<const std::int32_t> values, const Shape& shape) {
     return bytes;
   ByteWriter writer(bytes);
   const BlockShape blocks = detect_blocks(values, shape);
-  const int log_block = std::countr_zero(static_cast<unsigned>(blocks.outputs));
-  writer.put(static_cast<std::uint8_t>(log_block | (blocks.transposed ? 8 : 0)));
+  Layout layout{std::countr_zero(static_cast<unsigned>(blocks.outputs)), blocks.transposed, {}};
+  bytes.push_back(layout.coded());  // once more when the states are known
   if (blocks.outputs == 1) {
-    encode_values(values, writer, bytes);
-    return bytes;
+    layout.log_lanes = encode_values(values, writer, bytes);
+  } else {
+    const KernelView view = view_of(shape, blocks.transposed);
+    BlockParts parts = split_blocks(values, view, blocks.outputs);
+    Bytes flags;
+    ArithmeticEncoder coder(flags);
+    code_flags(coder, parts.alive, static_cast<std::size_t>(view.inputs * view.kernel()));
+    coder.finish();
+    writer.varint(flags.size());
+    writer.bytes(flags);
+    layout.log_lanes = encode_values(parts.values, writer, bytes);
   }
-  const KernelView view = view_of(shape, blocks.transposed);
-  BlockParts parts = split_blocks(values, view, blocks.outputs);
-  Bytes flags;
-  ArithmeticEncoder coder(flags);
-  code_flags(coder, parts.alive, static_cast<std::size_t>(view.inputs * view.kernel()));
-  coder.finish();
-  writer.varint(flags.size());
-  writer.bytes(flags);
-  encode_values(parts.values, writer, bytes);
+  bytes.front() = layout.coded();
   return bytes;
 }
 
@@ -101,16 +132,15 @@ void decode_fast(std::span<const std::byte> bytes, const Shape& shape,
     return;
   }
   ByteReader reader(bytes);
-  const auto layout = reader.take<std::uint8_t>();
-  if ((layout & 7) > 6 || layout > 15) fail("its layout is unknown ({})", layout);
-  const int outputs = 1 << (layout & 7);
-  if (outputs == 1) return decode_values(reader, values);
-  const KernelView view = view_of(shape, (layout & 8) != 0);
+  const Layout layout = Layout::read(reader);
+  const int outputs = 1 << layout.log_block;
+  if (outputs == 1) return decode_values(reader, layout, values);
+  const KernelView view = view_of(shape, layout.transposed);
   std::vector<std::uint8_t> alive(static_cast<std::size_t>(block_count(view, outputs)));
   ArithmeticDecoder coder(reader.bytes(reader.varint("the size of a part", reader.left())));
   code_flags(coder, alive, static_cast<std::size_t>(view.inputs * view.kernel()));
   std::vector<std::int32_t> kept(static_cast<std::size_t>(alive_values(alive, view, outputs)));
-  decode_values(reader, kept);
+  decode_values(reader, layout, kept);
   join_blocks(alive, kept, view, outputs, values);
 }
 

@@ -41,6 +41,8 @@ MaxHeader choose(std::span<const std::int32_t> values, const Shape& shape) {
   const Magnitudes m = magnitudes_of(values);
   MaxHeader header;
   header.blocks = detect_blocks(values, shape);
+  header.paired =
+      header.blocks.outputs == 1 && view_of(shape, header.blocks.transposed).outputs > 1;
   while (m.largest > kMixSymbols / 2 - 1 && header.shift < 24 &&
          m.mean_nonzero > kMeanBin * (1 << header.shift)) {
     ++header.shift;
@@ -55,11 +57,11 @@ MaxHeader choose(std::span<const std::int32_t> values, const Shape& shape) {
   return header;
 }
 
-/// Blocks, bins of zero and shift in two bytes, then largest bin and mean.
+/// Blocks, bins of zero, pairs and shift in two bytes, then largest bin and mean.
 void write(ByteWriter& writer, const MaxHeader& header) {
   const int log_block = std::countr_zero(static_cast<unsigned>(header.blocks.outputs));
   writer.put(static_cast<std::uint8_t>(log_block | (header.blocks.transposed ? 8 : 0) |
-                                       (header.zero_apart ? 16 : 0)));
+                                       (header.zero_apart ? 16 : 0) | (header.paired ? 32 : 0)));
   writer.put(static_cast<std::uint8_t>(header.shift));
   writer.varint(header.largest);
   writer.varint(static_cast<std::uint64_t>(header.mean));
@@ -68,8 +70,11 @@ void write(ByteWriter& writer, const MaxHeader& header) {
 MaxHeader read_header(ByteReader& reader) {
   MaxHeader header;
   const auto flags = reader.take<std::uint8_t>();
-  if ((flags & 7) > 6 || flags > 31) fail("its layout is unknown ({})", flags);
   header.blocks = {1 << (flags & 7), (flags & 8) != 0};
+  header.paired = (flags & 32) != 0;
+  if ((flags & 7) > 6 || flags > 63 || (header.paired && header.blocks.outputs > 1)) {
+    fail("its layout is unknown ({})", flags);
+  }
   header.zero_apart = (flags & 16) != 0;
   header.shift = reader.take<std::uint8_t>();
   if (header.shift > 24) fail("its shift is {}, expected at most 24", header.shift);

@@ -109,9 +109,12 @@ template <class Coder>
   const auto most = static_cast<std::uint32_t>((1 << (header.shift - raw)) - 1);
   const auto context =
       static_cast<std::size_t>(std::clamp(bin, kLowestBin, kHighestBin) - kLowestBin);
-  auto place = static_cast<std::uint32_t>(
-      places_.code(coder, {context}, 0, static_cast<int>(wanted >> raw & most)));
-  place = std::min(place, most);
+  SymbolMixer<1>::Question question;
+  places_.ask({context}, 0, question);
+  const int symbol = coder.code_symbol(question.lower, question.upper, question.bounds,
+                                       static_cast<int>(wanted >> raw & most));
+  places_.learn(question, symbol);
+  auto place = std::min(static_cast<std::uint32_t>(symbol), most);
   for (int i = raw - 1; i >= 0; --i) {
     place = place * 2 +
             static_cast<std::uint32_t>(coder.code(kEven, static_cast<int>(wanted >> i & 1)));
@@ -132,16 +135,12 @@ template <class Coder>
   add(*lesson.position, lesson.grown, reciprocals_.data());
 }
 
-template <class Coder>
-[[gnu::always_inline]] inline std::int32_t MaxModel::code_weight(Coder& coder,
-                                                                 const MaxHeader& header,
-                                                                 const KernelView& view,
-                                                                 const Position& p, Lesson& lesson,
-                                                                 std::int32_t value) {
+[[gnu::always_inline]] inline void MaxModel::guess(const KernelView& view, const Position& p,
+                                                   Guess& guess) {
   const auto place = [](std::int64_t index) { return static_cast<std::size_t>(index); };
-  Mean& row = rows_[place(p.output)];
-  Mean& column = columns_[place(p.input)];
-  Mean& position = positions_[place(p.within)];
+  guess.row = &rows_[place(p.output)];
+  guess.column = &columns_[place(p.input)];
+  guess.position = &positions_[place(p.within)];
   const std::int32_t* h = history_.data() + p.at;
   const std::int32_t* bins = bins_near_.data() + p.at;
   const There& there = there_[edges_[place(p.kernel)]];
@@ -155,9 +154,9 @@ template <class Coder>
   a[7] = h[-2 * view.width];
   a &= there.rest;
   Floats f = __builtin_convertvector(a < 0 ? -a : a, Floats);
-  f[5] = row.mean;
-  f[6] = column.mean;
-  f[7] = position.mean;
+  f[5] = guess.row->mean;
+  f[6] = guess.column->mean;
+  f[7] = guess.position->mean;
   Floats g = __builtin_convertvector(a, Floats);
   // The three sums side by side: magnitude expected, value expected, magnitudes nearby.
   FourFloats sizes, values, near;
@@ -170,7 +169,7 @@ template <class Coder>
   FourFloats sums = __builtin_shufflevector(pairs, near, 0, 1, 4, 6) +
                     __builtin_shufflevector(pairs, near, 2, 3, 5, 7);
   const FourFloats of_left{magnitude_weights_[3], value_weights_[3], 1, 0};
-  sums[3] = row.mean * 4;
+  sums[3] = guess.row->mean * 4;
   const std::size_t up = place(bins[-view.width] & there.rest[1]) + kSmall;
 
   const std::int32_t left = h[-1] & there.left;
@@ -181,44 +180,83 @@ template <class Coder>
   g[3] = left_value;
   FourWords levels;
   levels_of(sums * FourFloats{scale_, scale_, scale_ * 0.25F, scale_ * 0.25F}, kLevels - 1, levels);
-  const float signed_guess = sums[1];
-  const float expected = sums[0] < 0 ? 0 : sums[0];
-  const float strength = (signed_guess < 0 ? -signed_guess : signed_guess) * (scale_ * kGuesses);
-  const std::size_t below = signed_guess < 0 ? 1 : 0;
+  guess.sizes = f;
+  guess.values = g;
+  guess.value = sums[1];
+  guess.size = sums[0] < 0 ? 0 : sums[0];
+  const float strength = (sums[1] < 0 ? -sums[1] : sums[1]) * (scale_ * kGuesses);
+  const std::size_t below = sums[1] < 0 ? 1 : 0;
   const auto level = place(static_cast<std::int32_t>(std::min<float>(kGuesses - 1, strength)));
   const std::size_t k = index_of(p.kernel, kMaxKernel - 1);
-  learn(lesson);
-  const std::int32_t wanted = header.bin_of(value);
-  const int symbol = bins_.code(
-      coder,
-      {place((bins[-1] & there.left) + kSmall) * (2 * kSmall + 1) + up,
-       (level * 2 + below) * kLevels + place(levels[0]),
-       index_of(p.input, kMaxLines - 1) * 2 + below,
-       place(levels[2] * kLevels + levels[3]) * 2 + below,
-       index_of(p.output, kMaxLines - 1) * 2 + below, (k * kLevels + place(levels[0])) * 2 + below},
-      place(levels[2]) / 2, std::clamp(wanted, kLowestBin, kHighestBin) - kLowestBin);
-  std::int32_t bin = symbol + kLowestBin;
+  guess.contexts = {place((bins[-1] & there.left) + kSmall) * (2 * kSmall + 1) + up,
+                    (level * 2 + below) * kLevels + place(levels[0]),
+                    index_of(p.input, kMaxLines - 1) * 2 + below,
+                    place(levels[2] * kLevels + levels[3]) * 2 + below,
+                    index_of(p.output, kMaxLines - 1) * 2 + below,
+                    (k * kLevels + place(levels[0])) * 2 + below};
+  guess.situation = place(levels[2]) / 2;
+}
+
+template <class Coder>
+[[gnu::always_inline]] inline std::int32_t MaxModel::code_bin(Coder& coder, const MaxHeader& header,
+                                                              const Bins::Question& question,
+                                                              std::int32_t wanted, int& symbol) {
+  symbol = coder.code_symbol(question.lower, question.upper, question.bounds,
+                             std::clamp(wanted, kLowestBin, kHighestBin) - kLowestBin);
+  const std::int32_t bin = symbol + kLowestBin;
   const auto largest = static_cast<std::int32_t>(header.largest);
   if (bin == kHighestBin && largest > kHighestBin) [[unlikely]] {
     const std::uint32_t more =
         escape_.code(coder, static_cast<std::uint32_t>(wanted - kHighestBin));
-    bin = static_cast<std::int32_t>(std::min(more, header.largest - kHighestBin)) + kHighestBin;
-  } else if (bin == kLowestBin && largest > -kLowestBin) [[unlikely]] {
-    const std::uint32_t more = escape_.code(coder, static_cast<std::uint32_t>(kLowestBin - wanted));
-    bin = kLowestBin - static_cast<std::int32_t>(std::min(more, header.largest + kLowestBin));
+    return static_cast<std::int32_t>(std::min(more, header.largest - kHighestBin)) + kHighestBin;
   }
-  const std::int32_t result = header.shift == 0 ? bin : code_place(coder, header, bin, value);
+  if (bin == kLowestBin && largest > -kLowestBin) [[unlikely]] {
+    const std::uint32_t more = escape_.code(coder, static_cast<std::uint32_t>(kLowestBin - wanted));
+    return kLowestBin - static_cast<std::int32_t>(std::min(more, header.largest + kLowestBin));
+  }
+  return bin;
+}
 
-  const auto grown = static_cast<float>(result < 0 ? -result : result);
-  lesson = {f * (0.012F * (grown - expected) / (0.5F + sum_of(f * f))),
-            g * (0.008F * (static_cast<float>(result) - signed_guess) / (1.0F + sum_of(g * g))),
-            grown,
-            &row,
-            &column,
-            &position};
-  history_[place(p.at)] = std::clamp(result, -32767, 32767);
-  bins_near_[place(p.at)] = std::clamp(bin, -kSmall, kSmall);
-  return result;
+template <int kWeights, class Coder>
+[[gnu::always_inline]] inline void MaxModel::code_weights(Coder& coder, const MaxHeader& header,
+                                                          const KernelView& view,
+                                                          const Position* positions,
+                                                          Lesson* lessons,
+                                                          std::int32_t* const* values) {
+  // Step by step for all of them, so that a processor that looks a few hundred instructions ahead
+  // finds work in one while it waits for the other.
+  Guess guesses[kWeights];
+  Bins::Question questions[kWeights];
+  int symbols[kWeights];
+  std::int32_t bins[kWeights], results[kWeights];
+  for (int i = 0; i < kWeights; ++i) guess(view, positions[i], guesses[i]);
+  for (int i = 0; i < kWeights; ++i) learn(lessons[i]);
+  for (int i = 0; i < kWeights; ++i)
+    bins_.ask(guesses[i].contexts, guesses[i].situation, questions[i]);
+  for (int i = 0; i < kWeights; ++i) {
+    constexpr bool kDecodes = requires { coder.overran(); };
+    const std::int32_t value = kDecodes ? 0 : *values[i];
+    bins[i] = code_bin(coder, header, questions[i], header.bin_of(value), symbols[i]);
+    results[i] = header.shift == 0 ? bins[i] : code_place(coder, header, bins[i], value);
+  }
+  for (int i = 0; i < kWeights; ++i) bins_.learn(questions[i], symbols[i]);
+  for (int i = 0; i < kWeights; ++i) {
+    const Guess& guess = guesses[i];
+    const std::int32_t result = results[i];
+    const auto grown = static_cast<float>(result < 0 ? -result : result);
+    const Floats &f = guess.sizes, &g = guess.values;
+    lessons[i] = {
+        f * (0.012F * (grown - guess.size) / (0.5F + sum_of(f * f))),
+        g * (0.008F * (static_cast<float>(result) - guess.value) / (1.0F + sum_of(g * g))),
+        grown,
+        guess.row,
+        guess.column,
+        guess.position};
+    const auto at = static_cast<std::size_t>(positions[i].at);
+    history_[at] = std::clamp(result, -32767, 32767);
+    bins_near_[at] = std::clamp(bins[i], -kSmall, kSmall);
+    *values[i] = result;
+  }
 }
 
 template <class Coder>
@@ -261,11 +299,57 @@ template <class Coder>
 
 template <class Coder>
 [[gnu::always_inline]] inline void MaxModel::code_tensor(Coder& coder, std::int32_t* values) {
-  constexpr bool kDecodes = requires { coder.overran(); };
-  // Copies: what a weight writes cannot change them, so that they stay in registers. One loop over
-  // all weights for the same reason: what stays the same is prepared once.
+  // Copies: what a weight writes cannot change them, so that they stay in registers.
   const MaxHeader header = header_;
   const KernelView view = view_;
+  if (header.paired) {
+    code_pairs(coder, header, view, values);
+  } else {
+    code_blocks(coder, header, view, values);
+  }
+}
+
+template <class Coder>
+[[gnu::always_inline]] inline void MaxModel::code_pairs(Coder& coder, const MaxHeader& header,
+                                                        const KernelView& view,
+                                                        std::int32_t* values) {
+  const std::int64_t kernel = view.kernel();
+  Mean nothing;
+  const Lesson none{{}, {}, 0, &nothing, &nothing, &nothing};
+  Lesson lessons[2] = {none, none};
+  for (std::int64_t first = 0; first < view.outputs; first += 2) {
+    const bool two = first + 1 < view.outputs;
+    Position positions[2] = {{first, 0, 0, 0, pad_ + first * row_}, {}};
+    std::int32_t* at[2] = {values + first * view.output_stride, nullptr};
+    for (std::int64_t within = 0; within < row_ + (two ? 1 : 0); ++within) {
+      if (two && within > 0 && within < row_) [[likely]] {
+        code_weights<2>(coder, header, view, positions, lessons, at);
+      } else {
+        const int only = within < row_ ? 0 : 1;
+        code_weights<1>(coder, header, view, positions + only, lessons + only, at + only);
+      }
+      Position& p = positions[0];
+      positions[1] = {p.output + 1, p.input, p.kernel, p.within, p.at + row_};
+      at[1] = at[0] + view.output_stride;
+      ++p.at, ++p.within;
+      if (++p.kernel == kernel) {
+        p.kernel = 0;
+        ++p.input;
+        if constexpr (requires { coder.overran(); }) {
+          if (coder.overran()) fail("its coded values end early");
+        }
+      }
+      at[0] = values + p.output * view.output_stride + p.input * view.input_stride + p.kernel;
+    }
+  }
+}
+
+template <class Coder>
+[[gnu::always_inline]] inline void MaxModel::code_blocks(Coder& coder, const MaxHeader& header,
+                                                         const KernelView& view,
+                                                         std::int32_t* values) {
+  constexpr bool kDecodes = requires { coder.overran(); };
+  // One loop over all weights, so that what stays the same is prepared once.
   const std::int64_t block = header.blocks.outputs, kernel = view.kernel();
   std::int64_t first = 0, last = std::min(block, view.outputs);
   std::int32_t* at = values;
@@ -285,8 +369,8 @@ template <class Coder>
       }
     }
     if (p.output < last) {
-      std::int32_t& value = at[p.output * view.output_stride];
-      value = code_weight(coder, header, view, p, lesson, kDecodes ? 0 : value);
+      std::int32_t* const value = at + p.output * view.output_stride;
+      code_weights<1>(coder, header, view, &p, &lesson, &value);
       ++p.output;
       p.at += row_;
       if (p.output < last) continue;

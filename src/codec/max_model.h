@@ -15,6 +15,7 @@ namespace syncopate::codec {
 /// bins -8 to 7, what lies beyond follows as a number, and so does the place within a bin.
 struct MaxHeader {
   BlockShape blocks;
+  bool paired = false;        ///< Two rows of outputs together; no blocks then.
   bool zero_apart = true;     ///< Zero has bin 0 alone; else it is in the middle of that.
   int shift = 0;              ///< Bins are 2^shift wide.
   std::uint32_t largest = 0;  ///< Highest magnitude of a bin.
@@ -76,10 +77,36 @@ class MaxModel {
   };
   [[gnu::always_inline]] inline void learn(const Lesson& lesson);
 
+  /// By magnitudes nearby.
+  using Bins = SymbolMixer<6, kLevels / 2>;
+  /// What a weight's surroundings say of it.
+  struct Guess {
+    Floats sizes, values;  ///< Of the neighbors and means, as the regressions take them.
+    float size, value;     ///< What the regressions expect.
+    std::array<std::size_t, 6> contexts;
+    std::size_t situation;
+    Mean *row, *column, *position;
+  };
+  [[gnu::always_inline]] inline void guess(const KernelView& view, const Position& p, Guess& guess);
+  /// Codes a bin and returns it; `symbol` is that of the mixer.
   template <class Coder>
-  [[gnu::always_inline]] inline std::int32_t code_weight(Coder& coder, const MaxHeader& header,
-                                                         const KernelView& view, const Position& p,
-                                                         Lesson& lesson, std::int32_t value);
+  [[gnu::always_inline]] inline std::int32_t code_bin(Coder& coder, const MaxHeader& header,
+                                                      const Bins::Question& question,
+                                                      std::int32_t wanted, int& symbol);
+  /// Codes weights that do not depend on each other, all guessed before one is learned from.
+  template <int kWeights, class Coder>
+  [[gnu::always_inline]] inline void code_weights(Coder& coder, const MaxHeader& header,
+                                                  const KernelView& view, const Position* positions,
+                                                  Lesson* lessons, std::int32_t* const* values);
+  /// Two rows of outputs together, the second one weight behind: what it wants to know of the first
+  /// is known then, and neither waits for the other.
+  template <class Coder>
+  [[gnu::always_inline]] inline void code_pairs(Coder& coder, const MaxHeader& header,
+                                                const KernelView& view, std::int32_t* values);
+  /// Block by block.
+  template <class Coder>
+  [[gnu::always_inline]] inline void code_blocks(Coder& coder, const MaxHeader& header,
+                                                 const KernelView& view, std::int32_t* values);
   /// Codes the place within a bin and returns the value.
   template <class Coder>
   [[gnu::always_inline]] inline std::int32_t code_place(Coder& coder, const MaxHeader& header,
@@ -107,9 +134,9 @@ class MaxModel {
   std::vector<float> reciprocals_;
   const std::uint16_t* squash_;
 
-  SymbolMixer<6, kLevels / 2> bins_;  ///< By magnitudes nearby.
-  SymbolMixer<1> places_;             ///< By bin.
-  std::vector<Slot> flags_[8];        ///< Contexts of whether a block is alive.
+  Bins bins_;
+  SymbolMixer<1> places_;       ///< By bin.
+  std::vector<Slot> flags_[8];  ///< Contexts of whether a block is alive.
   MixWeights flag_weights_;
   alignas(32) Floats magnitude_weights_, value_weights_;
   AdaptiveNumber escape_;

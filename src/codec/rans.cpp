@@ -51,15 +51,6 @@ std::vector<std::uint32_t> normalized(std::span<const std::uint64_t> counts, int
   return result;
 }
 
-double data_bits(std::span<const std::uint64_t> counts, const std::vector<std::uint32_t>& of,
-                 int bits) {
-  double sum = 0;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] > 0) sum += static_cast<double>(counts[i]) * (bits - std::log2(of[i]));
-  }
-  return sum;
-}
-
 /// Codes the frequencies but the first, which is what the others leave: how many bits longer or
 /// shorter each is than that of the same magnitude's other sign or of the next smaller magnitude,
 /// and `mantissa` bits below its highest.
@@ -157,7 +148,7 @@ std::size_t decode_run(std::uint32_t* states, const std::byte*& in, const std::b
 Frequencies Frequencies::from_counts(std::span<const std::uint64_t> counts) {
   while (!counts.empty() && counts.back() == 0) counts = counts.first(counts.size() - 1);
   Frequencies best;
-  double best_bits = 1e300;
+  double best_bytes = 1e300;
   for (int bits = kFewestBits; bits <= kMostBits; ++bits) {
     const std::vector<std::uint32_t> exact = normalized(counts, bits);
     if (exact.empty()) continue;
@@ -168,15 +159,22 @@ Frequencies Frequencies::from_counts(std::span<const std::uint64_t> counts) {
       ByteWriter writer(table);
       tried.write(writer);
       // Large tables miss the cache: precision must pay for itself.
-      const double cost =
-          (data_bits(counts, tried.of, bits) + 8.0 * static_cast<double>(table.size())) *
-          (1 + (bits > 12 ? 0.001 * (bits - 12) : 0));
-      if (cost >= best_bits) continue;
-      best_bits = cost;
+      const double cost = (tried.code_length(counts) + static_cast<double>(table.size())) *
+                          (1 + (bits > 12 ? 0.001 * (bits - 12) : 0));
+      if (cost >= best_bytes) continue;
+      best_bytes = cost;
       best = std::move(tried);
     }
   }
   return best;
+}
+
+double Frequencies::code_length(std::span<const std::uint64_t> counts) const {
+  double length = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] > 0) length += static_cast<double>(counts[i]) * (bits - std::log2(of[i]));
+  }
+  return length / 8;
 }
 
 void Frequencies::write(ByteWriter& writer) const {
@@ -207,13 +205,14 @@ Frequencies Frequencies::read(ByteReader& reader, std::uint32_t symbols) {
   return result;
 }
 
-int rans_lanes(std::size_t count) {
-  return count < 16384 ? 1 : count < 65536 ? 2 : count < (1 << 18) ? 4 : 8;
+int rans_log_lanes(double bytes) {
+  // States beyond the first make up a thousandth or so of what they code.
+  return bytes < 2000 ? 0 : bytes < 5000 ? 1 : bytes < 14000 ? 2 : 3;
 }
 
 void rans_encode(std::span<const std::uint16_t> symbols, const Frequencies& frequencies,
-                 Bytes& out) {
-  const auto lanes = static_cast<std::size_t>(rans_lanes(symbols.size()));
+                 int log_lanes, Bytes& out) {
+  const auto lanes = std::size_t{1} << log_lanes;
   std::vector<std::uint32_t> start(frequencies.of.size(), 0);
   for (std::size_t i = 1; i < start.size(); ++i) start[i] = start[i - 1] + frequencies.of[i - 1];
   std::vector<std::uint16_t> words;
@@ -234,10 +233,10 @@ void rans_encode(std::span<const std::uint16_t> symbols, const Frequencies& freq
   writer.bytes(std::as_bytes(std::span(words)));
 }
 
-void rans_decode(std::span<const std::byte> bytes, const Frequencies& frequencies,
+void rans_decode(std::span<const std::byte> bytes, const Frequencies& frequencies, int log_lanes,
                  std::span<const std::int32_t> meaning, std::span<std::int32_t> values) {
   if (values.empty()) return;
-  const int lanes = rans_lanes(values.size());
+  const int lanes = 1 << log_lanes;
   ByteReader reader(bytes);
   std::array<std::uint32_t, 8> states{};
   for (int lane = 0; lane < lanes; ++lane) {

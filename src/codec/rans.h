@@ -19,20 +19,23 @@ struct Frequencies {
 
   /// The precisions with the shortest table and data, and the best frequencies in it.
   static Frequencies from_counts(std::span<const std::uint64_t> counts);
+  /// Bytes that symbols which occur so often take.
+  double code_length(std::span<const std::uint64_t> counts) const;
   void write(ByteWriter& writer) const;
   /// InputError when they sum to more than one or there are over `symbols`.
   static Frequencies read(ByteReader& reader, std::uint32_t symbols);
 };
 
-/// States that take turns on `count` symbols: more for more, as each costs two bytes.
-int rans_lanes(std::size_t count);
+/// Logarithm of how many states take turns, up to 3, on symbols that take so many bytes: more for
+/// more, as each costs two bytes.
+int rans_log_lanes(double bytes);
 
 /// Codes symbols; the decoder gives them back in this order.
 void rans_encode(std::span<const std::uint16_t> symbols, const Frequencies& frequencies,
-                 Bytes& out);
+                 int log_lanes, Bytes& out);
 /// Decodes values.size() symbols as `meaning[symbol]`. InputError when the bytes end early or do
 /// not end where they should.
-void rans_decode(std::span<const std::byte> bytes, const Frequencies& frequencies,
+void rans_decode(std::span<const std::byte> bytes, const Frequencies& frequencies, int log_lanes,
                  std::span<const std::int32_t> meaning, std::span<std::int32_t> values);
 
 }  // namespace syncopate::codec

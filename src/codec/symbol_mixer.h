@@ -82,64 +82,73 @@ class SymbolMixer {
     weights_.fill(even);
   }
 
-  /// Codes a symbol in one context of each set.
-  template <class Coder>
-  [[gnu::always_inline]] inline int code(Coder& coder, const std::array<std::size_t, N>& contexts,
-                                         std::size_t situation, int symbol) {
-    const LearningTable& table = table_;
-    Floats& weight = weights_[situation];
+  /// One symbol: what is known before it is coded.
+  struct Question {
     Distribution* at[N];
-    for (std::size_t i = 0; i < N; ++i) at[i] = distributions_.data() + first_[i] + contexts[i];
-    float part[N] = {};
-    Floats sum_low = at[0]->below[0], sum_high = at[0]->below[1];
-    float whole = 1;
+    float part[N];  ///< Of the average, not yet divided by their sum.
+    float whole;    ///< One over that sum.
+    Floats* weight;
+    Words lower, upper;  ///< The bounds as vectors.
+    Bounds bounds;
+  };
+
+  /// Asks one context of each set.
+  [[gnu::always_inline]] inline void ask(const std::array<std::size_t, N>& contexts,
+                                         std::size_t situation, Question& q) {
+    q.weight = &weights_[situation];
+    const Floats weight = *q.weight;
+    for (std::size_t i = 0; i < N; ++i) q.at[i] = distributions_.data() + first_[i] + contexts[i];
+    Floats sum_low = q.at[0]->below[0], sum_high = q.at[0]->below[1];
+    q.whole = 1;
     if constexpr (N > 1) {
       Floats low[N], high[N];
       for (std::size_t i = 0; i < N; ++i) {
-        part[i] = at[i]->experience.trust * weight[static_cast<int>(i)];
-        low[i] = at[i]->below[0] * part[i];
-        high[i] = at[i]->below[1] * part[i];
+        q.part[i] = q.at[i]->experience.trust * weight[static_cast<int>(i)];
+        low[i] = q.at[i]->below[0] * q.part[i];
+        high[i] = q.at[i]->below[1] * q.part[i];
       }
       add_up<N>(low, sum_low);
       add_up<N>(high, sum_high);
-      add_up<N>(part, whole);
-      whole = 1.0F / whole;
+      add_up<N>(q.part, q.whole);
+      q.whole = 1.0F / q.whole;
     }
     // Two are added per symbol: one that makes every symbol possible, one in case rounding put
     // neighbors in the wrong order.
     constexpr Words kFirst = {0, 2, 4, 6, 8, 10, 12, 14};
     constexpr auto kRest = static_cast<float>(kSymbolScale - 2 * kMixSymbols);
-    const float scale = whole * kRest;
-    const Words lower = __builtin_convertvector(sum_low * scale, Words) + kFirst;
-    const Words upper = __builtin_convertvector(sum_high * scale, Words) + (kFirst + kMixSymbols);
-    Bounds bounds;
-    __builtin_memcpy(bounds.bound.data(), &lower, sizeof(lower));
-    __builtin_memcpy(bounds.bound.data() + 8, &upper, sizeof(upper));
-    bounds.bound[kMixSymbols] = kSymbolScale;
-    symbol = coder.code_symbol(lower, upper, bounds, symbol);
+    const float scale = q.whole * kRest;
+    q.lower = __builtin_convertvector(sum_low * scale, Words) + kFirst;
+    q.upper = __builtin_convertvector(sum_high * scale, Words) + (kFirst + kMixSymbols);
+    __builtin_memcpy(q.bounds.bound.data(), &q.lower, sizeof(q.lower));
+    __builtin_memcpy(q.bounds.bound.data() + 8, &q.upper, sizeof(q.upper));
+    q.bounds.bound[kMixSymbols] = kSymbolScale;
+  }
 
+  /// Learns what the symbol was.
+  [[gnu::always_inline]] inline void learn(const Question& q, int symbol) {
+    const LearningTable& table = table_;
     const auto s = static_cast<std::size_t>(symbol);
     if constexpr (N > 1) {
       // Weights follow the gradient of the code length.
       Floats chance{}, share{};
       for (std::size_t i = 0; i < N; ++i) {
-        const auto* below = reinterpret_cast<const float*>(at[i]);
+        const auto* below = reinterpret_cast<const float*>(q.at[i]);
         chance[static_cast<int>(i)] = below[s + 1] - below[s];
-        share[static_cast<int>(i)] = part[i];
+        share[static_cast<int>(i)] = q.part[i];
       }
-      const auto width = static_cast<float>(bounds.bound[s + 1] - bounds.bound[s]);
+      const auto width = static_cast<float>(q.bounds.bound[s + 1] - q.bounds.bound[s]);
       const float over = static_cast<float>(kSymbolScale) / width;
-      weight += share * ((chance * over - 1.0F) * (whole * kMixRate));
-      weight = weight < kLeastWeight ? Floats{} + kLeastWeight : weight;
+      Floats weight = *q.weight;
+      weight += share * ((chance * over - 1.0F) * (q.whole * kMixRate));
+      *q.weight = weight < kLeastWeight ? Floats{} + kLeastWeight : weight;
     }
     const Floats first = table.target[s][0], second = table.target[s][1];
     for (std::size_t i = 0; i < N; ++i) {
-      Distribution& known = *at[i];
+      Distribution& known = *q.at[i];
       known.below[0] += (first - known.below[0]) * known.experience.rate;
       known.below[1] += (second - known.below[1]) * known.experience.rate;
       known.experience = table.after[known.experience.seen];
     }
-    return symbol;
   }
 
  private:

@@ -215,7 +215,8 @@ class Pipeline {
   }
 
   State settle(const State& pruned, std::size_t step) {
-    if (options_.settle_epochs == 0 || step == 0) return pruned;
+    const bool dense = step == 0 && !options_.original;
+    if (options_.settle_epochs == 0 || dense) return pruned;
     State state =
         tuned(fmt::format("settle-{}", step), pruned.graph,
               {masks_of(pruned.graph, options_.pruning), {}, {}}, options_.settle_epochs, 1);
