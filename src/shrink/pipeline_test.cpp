@@ -168,6 +168,24 @@ TEST_F(ShrinkTest, GoesOnFromAPrunedNetworkUnderTheBudgetOfItsOriginal) {
   }
 }
 
+TEST_F(ShrinkTest, ANetworkGivenAtItsDensityIsTunedAllTheSame) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  options_.codebooks = false;
+  options_.density = 0.6;
+  options_.settle_epochs = 0;
+  const Result first = compress(graph, options_, coach, {});
+  std::filesystem::remove_all(folder_);
+  options_.original = graph;
+  options_.settle_epochs = 7;
+  FakeCoach another(graph);
+  const Result second = compress(first.pruned, options_, another, {});
+  EXPECT_EQ(another.tunes, 1);
+  EXPECT_EQ(second.points.back().name, "settled");
+  EXPECT_EQ(second.points.back().epochs, 7);
+  EXPECT_NEAR(second.points.back().density, 0.6, 0.01);
+}
+
 TEST_F(ShrinkTest, AFolderOfAnotherRunIsRefused) {
   const ir::Graph graph = two_layers();
   FakeCoach coach(graph);
