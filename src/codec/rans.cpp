@@ -103,14 +103,13 @@ struct Cell {
 };
 
 std::vector<Cell> cells_of(const Frequencies& frequencies, std::span<const std::int32_t> meaning) {
-  std::vector<Cell> cells;
-  cells.reserve(std::size_t{1} << frequencies.bits);
+  std::vector<Cell> cells(std::size_t{1} << frequencies.bits);
+  Cell* cell = cells.data();
   for (std::size_t symbol = 0; symbol < frequencies.of.size(); ++symbol) {
-    const std::uint32_t frequency = frequencies.of[symbol];
-    for (std::uint32_t i = 0; i < frequency; ++i) {
-      cells.push_back(
-          {static_cast<std::uint16_t>(frequency), static_cast<std::uint16_t>(i), meaning[symbol]});
-    }
+    const auto frequency = static_cast<std::uint16_t>(frequencies.of[symbol]);
+    const std::int32_t value = meaning[symbol];
+    for (std::uint16_t i = 0; i < frequency; ++i) cell[i] = {frequency, i, value};
+    cell += frequency;
   }
   return cells;
 }
