@@ -1,7 +1,6 @@
 // Batch normalization in bf16, with and without a rectifier, against torch's in double precision:
 // outputs, all gradients, running statistics.
 
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -9,6 +8,7 @@
 #include "train/conv_fixture.h"
 #include "train/module.h"
 #include "train/operators.h"
+#include "train/threads_fixture.h"
 
 namespace syncopate::train {
 namespace {
@@ -90,13 +90,11 @@ TEST(BatchNormalization, DoesNotDependOnThreads) {
   const Shape shape{16, 24, 32, 31};
   const ir::Graph graph = graph_of(random, shape, true);
   const torch::Tensor x = pictures(random, shape, 1), weights = pictures(random, shape, 0);
-  const int before = at::get_num_threads();
-  at::set_num_threads(1);
-  const auto one = trained(graph, x, weights, torch::kFloat);
-  at::set_num_threads(3);
-  const auto three = trained(graph, x, weights, torch::kFloat);
-  at::set_num_threads(before);
-  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(torch::equal(one[i], three[i])) << i;
+  const auto results =
+      on_threads({1, 3}, [&] { return trained(graph, x, weights, torch::kFloat); });
+  for (std::size_t i = 0; i < results[0].size(); ++i) {
+    EXPECT_TRUE(torch::equal(results[0][i], results[1][i])) << i;
+  }
 }
 
 TEST(BatchNormalization, KeepsWhatIsNotANumber) {

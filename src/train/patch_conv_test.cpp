@@ -1,13 +1,13 @@
 // Convolutions as one matrix product against direct sums: outputs, and the gradients of inputs and
 // filters.
 
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
 #include "base/random.h"
 #include "train/conv_fixture.h"
 #include "train/operators.h"
+#include "train/threads_fixture.h"
 
 namespace syncopate::train {
 namespace {
@@ -55,14 +55,10 @@ TEST(PatchConvolution, DoesNotDependOnThreads) {
   };
   const torch::Tensor x = drawn({16, 128, 4, 4}), w = drawn({128, 128, 3, 3}),
                       weights = drawn({16, 128, 4, 4});
-  const int before = at::get_num_threads();
-  at::set_num_threads(1);
-  const auto one = everything(x, w, weights, rules::patch_conv);
-  at::set_num_threads(3);
-  const auto three = everything(x, w, weights, rules::patch_conv);
-  at::set_num_threads(before);
-  EXPECT_TRUE(torch::equal(
-      one[0], three[0]));  // gradients of filters are summed by oneDNN as it shares them out
+  const auto results =
+      on_threads({1, 3}, [&] { return everything(x, w, weights, rules::patch_conv); });
+  // Gradients of filters are summed by oneDNN as it shares them out.
+  EXPECT_TRUE(torch::equal(results[0][0], results[1][0]));
 }
 
 TEST(PatchConvolution, TakesWhatItIsFasterFor) {

@@ -3,7 +3,6 @@
 
 #include "train/winograd.h"
 
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -13,6 +12,7 @@
 #include "train/conv_fixture.h"
 #include "train/module.h"
 #include "train/operators.h"
+#include "train/threads_fixture.h"
 
 namespace syncopate::train {
 namespace {
@@ -48,13 +48,8 @@ TEST(Winograd, DoesNotDependOnThreads) {
   const torch::Tensor x = random_tensor(random, {180, 48, 16, 16}, 1);
   const torch::Tensor w = random_tensor(random, {32, 48, 3, 3}, 1);
   const torch::Tensor weights = random_tensor(random, {180, 32, 16, 16}, 1);
-  const int before = at::get_num_threads();
-  std::vector<std::vector<torch::Tensor>> results;
-  for (const int threads : {1, 3, 9}) {
-    at::set_num_threads(threads);
-    results.push_back(everything(x, w, weights, rules::winograd_conv));
-  }
-  at::set_num_threads(before);
+  const auto results =
+      on_threads({1, 3, 9}, [&] { return everything(x, w, weights, rules::winograd_conv); });
   for (const auto& result : results) {
     for (std::size_t i = 0; i < result.size(); ++i) {
       EXPECT_TRUE(torch::equal(result[i], results[0][i])) << i;
