@@ -142,6 +142,7 @@ class Compress(unittest.TestCase):
         self.assertEqual(whole.returncode, 0, whole.stderr)
         for words in ("dense, float32", "pruned, with index", "codebooks, with index", "Huffman", "context mixing"):
             self.assertIn(words, whole.stdout)
+        self.assertRegex(whole.stderr, r"settle-\d: epoch +1/1  loss \d")
         stages = json.loads(log.read_text())["tables"][0]["rows"]
         sizes = [row[1] for row in stages]
         self.assertEqual(sizes, sorted(sizes, reverse=True))

@@ -9,6 +9,7 @@
 #include "cli/training/coach.h"
 #include "cli/training/commands.h"
 #include "cli/training/normalizations.h"
+#include "cli/training/progress.h"
 #include "cli/training/recipe.h"
 #include "flow/evaluate.h"
 #include "onnx/export.h"
@@ -121,15 +122,13 @@ void shrink_command(const CompressArguments& arguments, int threads, Console& co
   std::string phase = "tune";
   TrainingCoach coach(
       graph, train, test, normalization, coaching, [&](const train::Progress& progress) {
-        if (progress.to_look_at > 0) {
-          bar.update("teacher", "looks at the pictures", progress.looked_at, progress.to_look_at);
-          return !interrupt_requested();
+        if (progress.finished != nullptr) {
+          bar.clear();
+          console.message(
+              fmt::format("{}: {}", phase, line_of(*progress.finished, progress.epochs)));
+        } else {
+          draw(bar, phase, progress);
         }
-        bar.update(phase,
-                   fmt::format("epoch {} of {}, loss {:.3f}, {:.0f} pictures/s", progress.epoch,
-                               progress.epochs, progress.loss, progress.pictures_per_second),
-                   (progress.epoch - 1) * progress.batches + progress.batch,
-                   progress.epochs * progress.batches);
         return !interrupt_requested();
       });
   double dense = -1;

@@ -9,6 +9,7 @@
 #include "cli/outputs.h"
 #include "cli/training/commands.h"
 #include "cli/training/normalizations.h"
+#include "cli/training/progress.h"
 #include "cli/training/recipe.h"
 #include "data/dataset.h"
 #include "flow/evaluate.h"
@@ -59,22 +60,6 @@ train::Constraints keep_zeros(const ir::Graph& graph) {
   return constraints;
 }
 
-std::string duration(double seconds) {
-  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
-  if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
-  if (whole >= 60) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} s", whole);
-}
-
-std::string line_of(const EpochLog& log, std::int64_t epochs) {
-  const std::string test = log.test_accuracy < 0
-                               ? std::string(14, ' ')
-                               : fmt::format("  test {:5.2f} %", 100 * log.test_accuracy);
-  return fmt::format("epoch {:>3}/{}  loss {:.4f}  train {:5.2f} %{}  rate {:.2g}  {}\n", log.epoch,
-                     epochs, log.loss, 100 * log.train_accuracy, test, log.rate,
-                     duration(log.seconds));
-}
-
 nlohmann::ordered_json to_json(const train::Outcome& outcome) {
   nlohmann::ordered_json epochs = nlohmann::ordered_json::array();
   for (const EpochLog& log : outcome.log) {
@@ -96,20 +81,11 @@ class Watcher {
       : console_(console), quiet_(quiet_stdout), bar_(console.progress_visible()) {}
 
   bool operator()(const train::Progress& progress) {
-    if (progress.to_look_at > 0) {
-      bar_.update("teacher", "looks at the pictures", progress.looked_at, progress.to_look_at);
-    } else if (progress.finished != nullptr) {
+    if (progress.finished != nullptr) {
       bar_.clear();
-      say(line_of(*progress.finished, progress.epochs));
+      say(line_of(*progress.finished, progress.epochs) + "\n");
     } else {
-      const std::string detail =
-          progress.batch == 0
-              ? ""
-              : fmt::format("loss {:.3f}  train {:.1f} %  {:.0f} pictures/s  all done in {}",
-                            progress.loss, 100 * progress.train_accuracy,
-                            progress.pictures_per_second, duration(progress.seconds_left));
-      bar_.update(fmt::format("epoch {}", std::min(progress.epoch, progress.epochs)), detail,
-                  progress.batch, progress.batches);
+      draw(bar_, "", progress);
     }
     return !interrupt_requested();
   }

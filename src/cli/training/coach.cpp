@@ -45,6 +45,7 @@ void TrainingCoach::tune(ir::Graph& graph, const shrink::Constraints& constraint
   session_.set_weights(graph);
   train::Options options = options_.tuning;
   options.epochs = epochs;
+  options.test_every = std::max(epochs, 1);  // Whoever asked for tuning scores what comes out.
   options.rate *= rate;
   options.checkpoints.path = checkpoint;
   options.distillation.teacher = !options_.distill  ? nullptr
