@@ -23,12 +23,16 @@ def training(log, wanted):
 
 def pruned(program, work, structures, bars):
     """A table of networks pruned to a fifth, from what `compress --json` left in `work`, then each one's stages and way.
-    `structures`: name to words."""
+    `structures`: name to words. One that was pruned in two pieces has the first in NAME-begun.json."""
     rows, details = [], []
     for name, words in structures.items():
         if not (work / f"{name}.json").exists():
             continue
         outcome = json.loads((work / f"{name}.json").read_text())
+        begun = work / f"{name}-begun.json"
+        if begun.exists():
+            way = outcome["tables"][1]["rows"]
+            way[:2] = json.loads(begun.read_text())["tables"][1]["rows"]  # instead of dense and given
         found = {t["title"].split(":")[0]: t for t in read(program, "inspect", work / f"{name}.onnx", "--sparsity", "--json")["tables"]}
         total = dict(zip(found["Irregularity"]["columns"], found["Irregularity"]["rows"][-1]))
         dense, kept = outcome["tables"][0]["rows"][:2]
