@@ -212,7 +212,8 @@ template <class Coder>
   }
   if (bin == kLowestBin && largest > -kLowestBin) [[unlikely]] {
     const std::uint32_t more = escape_.code(coder, static_cast<std::uint32_t>(kLowestBin - wanted));
-    return kLowestBin - static_cast<std::int32_t>(std::min(more, header.largest + kLowestBin));
+    const auto most = static_cast<std::uint32_t>(largest + kLowestBin);
+    return kLowestBin - static_cast<std::int32_t>(std::min(more, most));
   }
   return bin;
 }

@@ -19,10 +19,9 @@ LearningTable::LearningTable() {
   // processors take long for it.
   constexpr float kNever = 1e-20F;
   for (int symbol = 0; symbol < kMixSymbols; ++symbol) {
+    std::array<Floats, 2>& of = target[static_cast<std::size_t>(symbol)];
     for (int s = 0; s < kMixSymbols; ++s) {
-      target[static_cast<std::size_t>(symbol)][s / 8][s % 8] = s > symbol ? 1.0F
-                                                               : s == 0   ? 0.0F
-                                                                          : kNever;
+      of[static_cast<std::size_t>(s / 8)][s % 8] = s > symbol ? 1.0F : s == 0 ? 0.0F : kNever;
     }
   }
 }
