@@ -23,16 +23,12 @@ def training(log, wanted):
 
 def pruned(program, work, structures, bars):
     """A table of networks pruned to a fifth, from what `compress --json` left in `work`, then each one's stages and way.
-    `structures`: name to words. One that was pruned in two pieces has the first in NAME-begun.json."""
+    `structures`: name to words."""
     rows, details = [], []
     for name, words in structures.items():
         if not (work / f"{name}.json").exists():
             continue
-        outcome = json.loads((work / f"{name}.json").read_text())
-        begun = work / f"{name}-begun.json"
-        if begun.exists():
-            way = outcome["tables"][1]["rows"]
-            way[:2] = json.loads(begun.read_text())["tables"][1]["rows"]  # instead of dense and given
+        outcome = whole(work, name)
         found = {t["title"].split(":")[0]: t for t in read(program, "inspect", work / f"{name}.onnx", "--sparsity", "--json")["tables"]}
         total = dict(zip(found["Irregularity"]["columns"], found["Irregularity"]["rows"][-1]))
         dense, kept = outcome["tables"][0]["rows"][:2]
@@ -44,6 +40,15 @@ def pruned(program, work, structures, bars):
         return []
     return [*table(["structure", "% of weights", "JBIG bytes", "index bytes", "fullest kernel over mean", "epochs", "top-1", "change",
                     "wanted"], rows), *details]
+
+
+def whole(work, name):
+    """What `compress --json` left as NAME.json. Of a network that was pruned in two pieces NAME-begun.json is the first."""
+    outcome = json.loads((work / f"{name}.json").read_text())
+    begun = work / f"{name}-begun.json"
+    if begun.exists():
+        outcome["tables"][1]["rows"][:2] = json.loads(begun.read_text())["tables"][1]["rows"]  # instead of dense and given
+    return outcome
 
 
 def compressed(outcome):

@@ -40,15 +40,17 @@ for what in "$@"; do
         --settle-epochs 22
       syncopate compress "$work/coarse.onnx" --codebook 7 --rate 0.003 -o $here/coarse.sync
       score coarse ;;
-    magnitude) shrink magnitude $here/dense.sync magnitude.onnx 0.005 --method magnitude --more-epochs 0 --density 0.222 --step 0.471 --settle-epochs 2 ;;
+    magnitude) shrink magnitude $here/dense.sync magnitude.onnx 0.005 --method magnitude --more-epochs 0 --density 0.222 --step 0.2 --settle-epochs 2 ;;
     balanced)
-      shrink balanced $here/dense.sync balanced.onnx 0.005 --method balanced --q-rounding down --more-epochs 0 --density 0.23 --step 0.47 \
+      shrink balanced $here/dense.sync balanced.onnx 0.005 --method balanced --q-rounding down --more-epochs 0 --density 0.23 --step 0.2 \
         --settle-epochs 2 ;;
     small)
       from=$work/coarse.onnx
       [ -f "$from" ] || from=$here/coarse.sync
-      shrink small "$from" small.sync 0.015 --original $here/dense.sync --method coarse --more-epochs 2 --density 0.075 --step 0.37 \
-        --settle-epochs 13 --book-epochs 3 --conv-bits 4 --fc-bits 4 --rates 0.05 ;;
+      shrink small-begun "$from" small-begun.onnx 0.015 --original $here/dense.sync --method coarse --more-epochs 2 --density 0.075 --step 0.37 \
+        --settle-epochs 0
+      shrink small "$work/small-begun.onnx" small.sync 0.015 --original $here/dense.sync --method coarse --more-epochs 2 --density 0.075 \
+        --settle-epochs 9 --book-epochs 2 --conv-bits 4 --fc-bits 4 --rates 0.05 ;;
   esac
 done
 describe_machine > "$work/machine.txt"

@@ -4,7 +4,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from markdown_tables import compressed, pruned, training
+from markdown_tables import compressed, pruned, training, whole
 
 PROGRAM, WORK = sys.argv[1], pathlib.Path(sys.argv[2])
 HERE = pathlib.Path(__file__).parent
@@ -24,5 +24,7 @@ if fifth:
               f"{(HERE / 'coarse.sync').stat().st_size:,} bytes, clustered as dense.sync: {100 * coarse['test_accuracy']:.2f} %.", "", *fifth]
 if (WORK / "small.json").exists():
     lines += ["## Compressed", "", "Learning from the public ResNet-56, too. Wanted: 150x at -0.2 point.", "",
-              *compressed(json.loads((WORK / "small.json").read_text()))]
+              *compressed(whole(WORK, "small"))]
+if (WORK / "finer.json").exists():
+    lines += ["## Finer codebooks", "", "From the zeros of the rate above.", "", *compressed(whole(WORK, "finer"))]
 (HERE / "results.md").write_text("\n".join(lines).rstrip() + "\n")
