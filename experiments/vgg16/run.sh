@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # VGG-16 on CIFAR-10. `dense`: trained from scratch, kept with its weights clustered as dense.sync. `coarse` (16 outputs share an
 # index; kept as coarse.sync, clustered, too), `magnitude` and `balanced` (2 of 9 in every kernel) are that network pruned to a fifth;
-# `small` goes on from the first of these and is compressed further than 150x, then, from the same weights, with finer codebooks. All learn from the public ResNet-56 of SYNCOPATE_DATA, too.
+# `small` goes on from the first of these and is compressed further than 150x, then, from the same weights, with finer codebooks.
+# All learn from the public ResNet-56 of SYNCOPATE_DATA, too.
 # Needs libtorch and SYNCOPATE_DATA. An epoch takes 2.3 s of a GPU, 3 to 4 minutes of a core with AMX, 4 to 8 minutes of one with AVX-512 or of
 # two with AVX2; on a GPU several may run side by side. Work is kept (WORK, default out/vgg16) and gone on from. Writes
 # experiments/vgg16/results.md.
