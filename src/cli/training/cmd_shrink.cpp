@@ -125,7 +125,7 @@ void shrink_command(const CompressArguments& arguments, int threads, Console& co
         if (progress.finished != nullptr) {
           bar.clear();
           console.message(
-              fmt::format("{}: {}", phase, line_of(*progress.finished, progress.epochs)));
+              fmt::format("{}: {}", phase, epoch_line(*progress.finished, progress.epochs)));
         } else {
           draw(bar, phase, progress);
         }

@@ -83,7 +83,7 @@ class Watcher {
   bool operator()(const train::Progress& progress) {
     if (progress.finished != nullptr) {
       bar_.clear();
-      say(line_of(*progress.finished, progress.epochs) + "\n");
+      say(epoch_line(*progress.finished, progress.epochs) + "\n");
     } else {
       draw(bar_, "", progress);
     }

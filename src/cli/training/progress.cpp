@@ -16,7 +16,7 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-std::string line_of(const train::EpochLog& log, std::int64_t epochs) {
+std::string epoch_line(const train::EpochLog& log, std::int64_t epochs) {
   const std::string test = log.test_accuracy < 0
                                ? std::string(14, ' ')
                                : fmt::format("  test {:5.2f} %", 100 * log.test_accuracy);

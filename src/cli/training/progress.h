@@ -11,7 +11,7 @@
 namespace syncopate::cli {
 
 /// "epoch   3/90  loss 0.1234 ..." of an epoch that has ended.
-std::string line_of(const train::EpochLog& log, std::int64_t epochs);
+std::string epoch_line(const train::EpochLog& log, std::int64_t epochs);
 
 /// Draws how far a training is, `phase` of a longer one unless that is empty.
 void draw(ProgressBar& bar, std::string_view phase, const train::Progress& progress);
