@@ -138,11 +138,13 @@ class Compress(unittest.TestCase):
         log, page = self.path / "log.json", self.path / "page.html"
         trained = run(*QUICK, "-o", str(self.model))
         self.assertEqual(trained.returncode, 0, trained.stderr)
-        whole = run(*self.quick, "--json", str(log), "--report", str(page))
+        command = [*self.quick, "--zero-rates", "0.5", "--zero-epochs", "1"]
+        whole = run(*command, "--json", str(log), "--report", str(page))
         self.assertEqual(whole.returncode, 0, whole.stderr)
         for words in ("dense, float32", "pruned, with index", "codebooks, with index", "Huffman", "context mixing"):
             self.assertIn(words, whole.stdout)
         self.assertRegex(whole.stderr, r"settle-\d: epoch +1/1  loss \d")
+        self.assertIn("zeros of rate 0.5", whole.stderr)
         stages = json.loads(log.read_text())["tables"][0]["rows"]
         sizes = [row[1] for row in stages]
         self.assertEqual(sizes, sorted(sizes, reverse=True))
@@ -155,7 +157,7 @@ class Compress(unittest.TestCase):
 
         work = self.path / "again"
         for wanted, number in (("dense.onnx", signal.SIGINT), ("settle-1.onnx", signal.SIGKILL)):
-            process = subprocess.Popen([PROGRAM, *self.quick, "--work", str(work)], stdout=subprocess.DEVNULL,
+            process = subprocess.Popen([PROGRAM, *command, "--work", str(work)], stdout=subprocess.DEVNULL,
                                        stderr=subprocess.PIPE, text=True, env=PLAIN)
             while not (work / wanted).exists() and process.poll() is None:
                 time.sleep(0.005)
@@ -165,11 +167,11 @@ class Compress(unittest.TestCase):
                 self.assertEqual(process.returncode, 130, errors)
                 self.assertIn(f"interrupted; the same command goes on from {work}", errors)
         self.output.unlink()
-        again = run(*self.quick, "--work", str(work))
+        again = run(*command, "--work", str(work))
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(self.output.read_bytes(), expected)
 
-        other = run(*self.quick, "--work", str(work), "--seed", "1", "--budget", "7")
+        other = run(*command, "--work", str(work), "--seed", "1", "--budget", "7")
         self.assertEqual(other.returncode, 2)
         self.assertRegex(other.stderr, "keeps another run .*name another folder with --work or remove it")
 

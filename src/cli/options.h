@@ -132,7 +132,9 @@ struct ShrinkArguments {
   double budget = 0.5;
   PruneArguments pruning;  ///< Of its fields only those of structure and `keep`.
   double goal = 0, step = 0.7;
-  int step_epochs = 2, more_epochs = 6, settle_epochs = 10, cluster_epochs = 0, book_epochs = 3;
+  int step_epochs = 2, more_epochs = 6, settle_epochs = 10, zero_epochs = 10;
+  int cluster_epochs = 0, book_epochs = 3;
+  std::vector<double> zero_rates;
   int conv_bits = 8, fc_bits = 4;
   std::vector<double> rates;  ///< Empty: those of shrink::Options.
   std::int64_t scan_pictures = 2000, batch = 128;

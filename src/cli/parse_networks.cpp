@@ -67,6 +67,13 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
   option("--step-epochs", shrink.step_epochs, "Tuning after a step [2]", "N");
   option("--more-epochs", shrink.more_epochs, "Tuning again where that was too little [6]", "N");
   option("--settle-epochs", shrink.settle_epochs, "Tuning after the last step [10]", "N");
+  option("--zero-rates", shrink.zero_rates,
+         "After the last step: the weights that codebooks of these rates make zero go, in turn, "
+         "before finer codebooks are made [none]",
+         "X,Y...")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber.description(""));
+  option("--zero-epochs", shrink.zero_epochs, "Tuning after each of --zero-rates [10]", "N");
   option("--cluster-epochs", shrink.cluster_epochs,
          "Tuning of weights that are clustered again and again, before --book-epochs [0]", "N");
   option("--book-epochs", shrink.book_epochs, "Retraining of codebooks [3]", "N");

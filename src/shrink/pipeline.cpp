@@ -26,7 +26,7 @@ void check(const Options& options) {
   expect(options.step > 0 && options.step < 1, "a step is a factor between 0 and 1");
   expect(!options.rates.empty(), "at least one rate is needed");
   expect(std::min({options.step_epochs, options.more_epochs, options.settle_epochs,
-                   options.cluster_epochs, options.book_epochs}) >= 0,
+                   options.zero_epochs, options.cluster_epochs, options.book_epochs}) >= 0,
          "epochs are at least 0");
 }
 
@@ -35,13 +35,17 @@ std::string identity_of(const ir::Graph& network, const Options& o) {
   return fmt::format(
       "network {:016x}{}, budget {}, {} density {} step {}, epochs {} {} {} {}, bits {} {}, rows "
       "{}, "
-      "rates {}, other {}, {}{}{}",
+      "rates {}, other {}, {}{}{}{}",
       base::checksum(onnx::export_bytes(network)),
       o.original ? fmt::format(" of {:016x}", base::checksum(onnx::export_bytes(*o.original))) : "",
       o.budget, prune::name_of(o.pruning.method), o.density, o.step, o.step_epochs, o.more_epochs,
       o.settle_epochs, o.book_epochs, o.conv_bits, o.fc_bits, o.rows_per_book,
       fmt::join(o.rates, " "), o.other_bits, o.codebooks ? "" : "no codebooks, ",
-      o.cluster_epochs > 0 ? fmt::format("clustered {}, ", o.cluster_epochs) : "", o.identity);
+      o.cluster_epochs > 0 ? fmt::format("clustered {}, ", o.cluster_epochs) : "",
+      o.zero_rates.empty()
+          ? ""
+          : fmt::format("zeros of {} for {}, ", fmt::join(o.zero_rates, " "), o.zero_epochs),
+      o.identity);
 }
 
 /// Shares of non-zero weights, layer by layer, and of all.
@@ -120,7 +124,7 @@ class Pipeline {
 
   Result run() {
     std::vector<State> pruned = prune_down();
-    State settled = settle(pruned.back(), pruned.size() - 1);
+    State settled = finished(pruned);
     State last = settled;
     if (options_.codebooks) {
       // Pruned as far as possible, a network may not survive quantization: then the step before.
@@ -128,7 +132,7 @@ class Pipeline {
       while (!(quantized = quantize(settled, pruned.size() - 1,
                                     pruned.size() == 1 || options_.density > 0))) {
         pruned.pop_back();
-        settled = settle(pruned.back(), pruned.size() - 1);
+        settled = finished(pruned);
       }
       last = std::move(*quantized);
     }
@@ -214,6 +218,12 @@ class Pipeline {
     return states;
   }
 
+  /// The last of these states, settled and without the zeros of rates.
+  State finished(const std::vector<State>& pruned) {
+    const std::size_t step = pruned.size() - 1;
+    return without_zeros(settle(pruned.back(), step), step);
+  }
+
   State settle(const State& pruned, std::size_t step) {
     const bool dense = step == 0 && !options_.original;
     if (options_.settle_epochs == 0 || dense) return pruned;
@@ -224,13 +234,39 @@ class Pipeline {
     return state.accuracy >= pruned.accuracy ? state : pruned;
   }
 
+  /// As many of the rates as stay within the budget; all when a density was asked for.
+  State without_zeros(State state, std::size_t step) {
+    for (std::size_t i = 0; i < options_.zero_rates.size(); ++i) {
+      const std::string name = fmt::format("zeros-{}-{}", step, i + 1);
+      State less = without_zeros_of(options_.zero_rates[i], state, name, options_.zero_epochs);
+      if (!within(less) && options_.density == 0) break;
+      state = std::move(less);
+    }
+    return state;
+  }
+
+  /// Where codebooks of a rate make small weights zero, the others are tuned to make up for these.
+  State without_zeros_of(double rate, const State& state, const std::string& name, int epochs) {
+    const prune::Masks masks = masks_of(clustered(state.graph, rate), options_.pruning);
+    if (masks == masks_of(state.graph, options_.pruning)) return state;
+    ir::Graph graph = state.graph;
+    prune::apply(graph, masks);
+    State result = tuned(name, std::move(graph), {masks, {}, {}}, epochs, 1);
+    measured(fmt::format("zeros of rate {}", rate), result, epochs);
+    return result;
+  }
+
   /// The coarsest codebooks within the budget; none when there are none, unless `insist`.
   std::optional<State> quantize(const State& pruned, std::size_t step, bool insist) {
     for (const double rate : options_.rates) {
       const std::string name = fmt::format("books-{}-{}", step, rate);
-      ir::Graph graph = options_.cluster_epochs > 0
-                            ? tuned_to_clusters(pruned, rate, name)
-                            : clustered(made_up_for(pruned, rate, name), rate);
+      ir::Graph graph;
+      if (options_.cluster_epochs > 0) {
+        graph = tuned_to_clusters(pruned, rate, name);
+      } else {
+        State state = without_zeros_of(rate, pruned, name + "-zeros", options_.more_epochs);
+        graph = clustered(std::move(state.graph), rate);
+      }
       Constraints constraints{masks_of(graph, options_.pruning), read_books(graph), {}};
       State tuned_state =
           tuned(name, std::move(graph), constraints, options_.book_epochs, kBookRate);
@@ -257,19 +293,6 @@ class Pipeline {
       }
     }
     return std::nullopt;
-  }
-
-  /// A rate makes small weights zero; here the others are tuned to make up for these, before they
-  /// are clustered.
-  ir::Graph made_up_for(const State& pruned, double rate, const std::string& name) {
-    const prune::Masks masks = masks_of(clustered(pruned.graph, rate), options_.pruning);
-    if (masks == masks_of(pruned.graph, options_.pruning)) return pruned.graph;
-    ir::Graph graph = pruned.graph;
-    prune::apply(graph, masks);
-    State state =
-        tuned(name + "-zeros", std::move(graph), {masks, {}, {}}, options_.more_epochs, 1);
-    measured(fmt::format("zeros of rate {}", rate), state, options_.more_epochs);
-    return std::move(state.graph);
   }
 
   /// Weights find the entries that suit the network while they are trained.

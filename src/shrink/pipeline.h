@@ -24,11 +24,15 @@ struct Options {
   /// What the given network was pruned from, when it was: the budget is counted from here.
   std::optional<ir::Graph> original;
   prune::Options pruning;  ///< Method and windows; densities are found here.
-  double density = 0;      ///< Of all weights in the end; 0: as low as the budget allows.
+  double density = 0;      ///< Of all weights after the last step; 0: as low as the budget allows.
   double step = 0.7;       ///< A step's density over that before it.
   int step_epochs = 2;     ///< Tuning after a step.
   int more_epochs = 6;     ///< Tuning again where that was too little.
   int settle_epochs = 10;  ///< Tuning when the last step is done.
+  /// Then, in turn: weights that codebooks of a rate would make zero go, and the others are tuned.
+  /// Rates above those of the codebooks leave fewer weights that may be stored more finely.
+  std::vector<double> zero_rates;
+  int zero_epochs = 10;    ///< Tuning after each of these.
   int cluster_epochs = 0;  ///< Tuning of weights that are clustered again and again.
   int book_epochs = 3;     ///< Tuning of codebooks; assignments stay.
   /// A step scans every layer at these shares of its density.

@@ -211,6 +211,38 @@ TEST_F(ShrinkTest, WhatWasClusteredInTrainingIsWhatIsCoded) {
   EXPECT_LE(codec::read_codebooks(weights, 0).books[0].size(), 9U);
 }
 
+TEST_F(ShrinkTest, RatesTakeWeightsAfterTheLastStep) {
+  const ir::Graph graph = two_layers();
+  options_.density = 0.6;
+  options_.step = 0.6;
+  options_.zero_rates = {0.3, 1};
+  options_.zero_epochs = 4;
+  options_.rates = {0.001};
+  FakeCoach coach(graph);
+  const Result result = compress(graph, options_, coach, {});
+  const std::vector<Point>& points = result.points;
+  ASSERT_GE(points.size(), 5U);
+  EXPECT_EQ(points[2].name, "settled");
+  EXPECT_EQ(points[3].name, "zeros of rate 0.3");
+  EXPECT_EQ(points[4].name, "zeros of rate 1");
+  EXPECT_EQ(points[4].epochs, 4);
+  EXPECT_LT(points[3].density, points[2].density);
+  EXPECT_LT(points[4].density, points[3].density);
+  EXPECT_EQ(result.stages[1].accuracy, points[4].accuracy);
+}
+
+TEST_F(ShrinkTest, ARateThatExceedsTheBudgetIsTakenBack) {
+  const ir::Graph graph = two_layers();
+  options_.codebooks = false;
+  options_.zero_rates = {5};
+  FakeCoach coach(graph);
+  const Result result = compress(graph, options_, coach, {});
+  EXPECT_EQ(result.points.back().name, "zeros of rate 5");
+  EXPECT_FALSE(result.points.back().within);
+  EXPECT_TRUE(result.within_budget);
+  EXPECT_GT(result.stages[1].accuracy, result.points.back().accuracy);
+}
+
 TEST_F(ShrinkTest, ADensityIsReachedWhateverItCosts) {
   const ir::Graph graph = two_layers();
   FakeCoach coach(graph);

@@ -63,6 +63,8 @@ shrink::Options to_options(const CompressArguments& arguments, const CoachOption
   options.step_epochs = from.step_epochs;
   options.more_epochs = from.more_epochs;
   options.settle_epochs = from.settle_epochs;
+  options.zero_rates = from.zero_rates;
+  options.zero_epochs = from.zero_epochs;
   options.cluster_epochs = from.cluster_epochs;
   options.book_epochs = from.book_epochs;
   options.conv_bits = from.conv_bits;
