@@ -43,11 +43,11 @@ def pruned(program, work, structures, bars):
 
 
 def whole(work, name):
-    """What `compress --json` left as NAME.json. Of a network that was pruned in two pieces NAME-begun.json is the first."""
-    outcome = json.loads((work / f"{name}.json").read_text())
-    begun = work / f"{name}-begun.json"
-    if begun.exists():
-        outcome["tables"][1]["rows"][:2] = json.loads(begun.read_text())["tables"][1]["rows"]  # instead of dense and given
+    """What `compress --json` left as NAME.json. Of a network that was made in pieces NAME-begun*.json are those before."""
+    pieces = [json.loads(path.read_text()) for path in [*sorted(work.glob(f"{name}-begun*.json")), work / f"{name}.json"]]
+    outcome = pieces[-1]
+    rows = [piece["tables"][1]["rows"] for piece in pieces]
+    outcome["tables"][1]["rows"] = rows[0] + [row for later in rows[1:] for row in later[2:]]  # these begin with dense and given
     return outcome
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ResNet-20 on CIFAR-10. `dense`: trained from scratch, kept as dense.sync. The others go on from that file and learn from the
 # public ResNet-56 of SYNCOPATE_DATA, too: `coarse` (16 outputs share an index; kept as coarse.sync) and `balanced` (2 of 9 in
-# every kernel) are pruned to a fifth, `small` is compressed 25x, as single weights.
+# every kernel) are pruned to a fifth; so is `small`, as single weights (kept as fine.sync), then compressed 25x (small.sync).
 # Needs libtorch and SYNCOPATE_DATA. Work is kept (WORK, default out/resnet20) and gone on from. Each takes 60 to 180 epochs: five
 # minutes of a GPU, which they may share, or hours of a processor. Writes experiments/resnet20/results.md.
 #
@@ -11,10 +11,10 @@ training_work resnet20
 [ $# -gt 0 ] || set -- dense coarse balanced small
 here=experiments/resnet20
 
-shrink() {  # shrink NAME OUTPUT OPTION...
-  local name=$1 output=$2
-  shift 2
-  syncopate --threads "$threads" compress "$here/dense.sync" --data cifar10 --budget 0.2 --batch 512 --learning-rate 0.1 --weight-decay 0.0002 \
+shrink() {  # shrink NAME MODEL OUTPUT OPTION...
+  local name=$1 model=$2 output=$3
+  shift 3
+  syncopate --threads "$threads" compress "$model" --data cifar10 --budget 0.2 --batch 512 --learning-rate "${rate:-0.1}" --weight-decay 0.0002 \
     --teacher "$SYNCOPATE_DATA/models/cifar10/resnet56_cifar10.onnx" --teacher-sees once \
     -o "$work/$output" --work "$work/$name.work" --json "$work/$name.json" --report "$work/$name.html" "$@"
 }
@@ -26,13 +26,18 @@ for what in "$@"; do
       syncopate compress "$work/dense.onnx" -o $here/dense.sync
       cp "$work/dense.json" $here/ ;;
     coarse)
-      shrink coarse coarse.onnx --method coarse --more-epochs 0 --density 0.2 --step 0.67 --step-epochs 10 --settle-epochs 140
+      shrink coarse $here/dense.sync coarse.onnx --method coarse --more-epochs 0 --density 0.2 --step 0.67 --step-epochs 10 --settle-epochs 140
       syncopate compress "$work/coarse.onnx" -o $here/coarse.sync ;;
     balanced)
-      shrink balanced balanced.onnx --method balanced --q-rounding down --more-epochs 0 --density 0.23 --step 0.67 --step-epochs 10 --settle-epochs 140 ;;
+      shrink balanced $here/dense.sync balanced.onnx --method balanced --q-rounding down --more-epochs 0 --density 0.23 --step 0.67 --step-epochs 10 --settle-epochs 140 ;;
     small)
-      shrink small small.sync --method magnitude --more-epochs 25 --density 0.2 --step 0.585 --step-epochs 5 --settle-epochs 60 --book-epochs 15 \
-        --conv-bits 4 --rates 0.025 ;;
+      shrink small-begun $here/dense.sync small-begun.onnx --method magnitude --more-epochs 0 --density 0.585 --step 0.585 --step-epochs 28 --settle-epochs 0
+      further() { shrink "$@" --original $here/dense.sync --method magnitude --more-epochs 0 --density 0.2; }
+      further small-begun2 "$work/small-begun.onnx" small-begun2.onnx --step 0.585 --step-epochs 6 --settle-epochs 66
+      rate=0.02 further small "$work/small-begun2.onnx" small.sync --settle-epochs 0 --zero-rates 0.02 --zero-epochs 9 --book-epochs 5 --conv-bits 5 --fc-bits 5 \
+        --rates 0.016
+      syncopate compress "$work/small-begun2.onnx" -o $here/fine.sync
+      cp "$work/small.sync" $here/ ;;
   esac
 done
 describe_machine > "$work/machine.txt"
