@@ -50,7 +50,7 @@ for what in "$@"; do
       # No further windows: rates take the weights.
       further() { shrink "$1" "$2" "$3" 0.02 --original $here/dense.sync --method coarse --settle-epochs 0 --conv-bits 5 --fc-bits 5 "${@:4}"; }
       further small-begun $here/coarse.sync small-begun.onnx --density 0.2 --zero-rates 0.1 --zero-epochs 8
-      further small "$work/small-begun.onnx" small.sync --density 0.0797 --zero-rates 0.15 --zero-epochs 21 --more-epochs 0 --rates 0.016 --book-epochs 3
+      further small "$work/small-begun.onnx" small.sync --density 0.0797 --zero-rates 0.15 --zero-epochs 21 --more-epochs 0 --rates 0.014 --book-epochs 2
       syncopate compress "$work/small-begun.onnx" --codebook 7 --rate 0.003 -o $here/fine.sync
       score fine
       cp "$work/small.sync" $here/ ;;
