@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "base/error.h"
@@ -34,9 +35,9 @@ struct Sorted {
 };
 
 /// Lloyd's algorithm from ascending centers; returns the error and leaves the centers.
-double lloyd(const Sorted& sorted, std::vector<double>& centers) {
+double lloyd(const Sorted& sorted, std::vector<double>& centers, int rounds = kRounds) {
   double error = 0;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     double now = 0;
     bool moved = false;
     std::size_t begin = 0;
@@ -122,19 +123,20 @@ void keep_zero(RatedEntries& entries, bool zeros) {
   cost = *std::min_element(entries.costs.begin(), entries.costs.end());
 }
 
-/// Entropy-constrained clustering from the entries of k-means. Zero, where there are zeros, is an
-/// entry that does not move.
-RatedEntries rated_entries(const Sorted& sorted, std::size_t zeros, const std::vector<float>& from,
-                           double rate) {
+/// What a bit costs in units of squared error.
+double bit_cost(const Sorted& sorted, double rate) {
+  return rate * sorted.squares.back() / static_cast<double>(sorted.values.size());
+}
+
+/// Entropy-constrained rounds on from these entries, ascending, whose borders are found first.
+/// Zero, where there are zeros, is an entry that does not move.
+RatedEntries rated_entries(const Sorted& sorted, std::size_t zeros, RatedEntries entries,
+                           double rate, int rounds = kRounds) {
   const auto count = static_cast<double>(sorted.values.size());
-  const double weight = rate * sorted.squares.back() / count;
-  RatedEntries entries;
-  entries.centers.assign(from.begin(), from.end());
-  if (zeros > 0) entries.centers.push_back(0);
-  std::sort(entries.centers.begin(), entries.centers.end());
-  entries.costs.assign(entries.centers.size(), 0);
+  const double weight = bit_cost(sorted, rate);
+  keep_zero(entries, zeros > 0);
   find_borders(entries);
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     RatedEntries next;
     std::size_t begin = 0;
     for (std::size_t i = 0; i < entries.centers.size(); ++i) {
@@ -172,37 +174,90 @@ std::int32_t nearest(const std::vector<float>& entries, float value) {
   return static_cast<std::int32_t>(best - entries.begin());
 }
 
-/// Clusters what shares a codebook.
-std::vector<float> cluster_part(std::span<const float> part, const CodebookOptions& options,
-                                std::span<std::int32_t> assignment) {
-  std::vector<float> nonzero;
-  std::copy_if(part.begin(), part.end(), std::back_inserter(nonzero),
-               [](float v) { return v != 0; });
-  const std::size_t zeros = part.size() - nonzero.size();
-  const Sorted sorted(std::move(nonzero));
-  const std::vector<float> entries = entries_for(sorted, std::size_t{1} << options.bits);
-  if (options.rate > 0 && !sorted.values.empty()) {
-    const RatedEntries rated = rated_entries(sorted, zeros, entries, options.rate);
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      const auto above = std::lower_bound(rated.borders.begin(), rated.borders.end(),
-                                          static_cast<double>(part[i]));
-      assignment[i] = static_cast<std::int32_t>(above - rated.borders.begin());
-    }
-    return {rated.centers.begin(), rated.centers.end()};
+/// Weights that share a codebook, sorted but for zeros.
+struct Shared {
+  explicit Shared(std::span<const float> part) : values(part), sorted(nonzero_of(part)) {
+    zeros = part.size() - sorted.values.size();
   }
+  static std::vector<float> nonzero_of(std::span<const float> part) {
+    std::vector<float> result;
+    std::ranges::copy_if(part, std::back_inserter(result), [](float v) { return v != 0; });
+    return result;
+  }
+
+  std::span<const float> values;
+  Sorted sorted;
+  std::size_t zeros = 0;
+};
+
+/// Assigns every value to the entry that it is within the borders of; returns the book.
+std::vector<float> assign(const Shared& part, const RatedEntries& rated,
+                          std::span<std::int32_t> assignment) {
+  for (std::size_t i = 0; i < part.values.size(); ++i) {
+    const auto above = std::lower_bound(rated.borders.begin(), rated.borders.end(),
+                                        static_cast<double>(part.values[i]));
+    assignment[i] = static_cast<std::int32_t>(above - rated.borders.begin());
+  }
+  return {rated.centers.begin(), rated.centers.end()};
+}
+
+/// Assigns every value to the nearest entry, zero only to zero; returns the book.
+std::vector<float> assign(const Shared& part, const std::vector<float>& entries,
+                          std::span<std::int32_t> assignment) {
   std::vector<float> book = entries;
-  if (zeros > 0) {
+  if (part.zeros > 0) {
     book.push_back(0);
     std::sort(book.begin(), book.end());
     book.erase(std::unique(book.begin(), book.end()), book.end());
   }
-  for (std::size_t i = 0; i < part.size(); ++i) {
+  for (std::size_t i = 0; i < part.values.size(); ++i) {
     // What was not zero stays connected, as far as the entries allow.
-    const float value =
-        part[i] == 0 ? 0 : entries[static_cast<std::size_t>(nearest(entries, part[i]))];
+    const float given = part.values[i];
+    const float value = given == 0 ? 0 : entries[static_cast<std::size_t>(nearest(entries, given))];
     assignment[i] = nearest(book, value);
   }
   return book;
+}
+
+/// Clusters what shares a codebook.
+std::vector<float> cluster_part(std::span<const float> values, const CodebookOptions& options,
+                                std::span<std::int32_t> assignment) {
+  const Shared part(values);
+  const std::vector<float> entries = entries_for(part.sorted, std::size_t{1} << options.bits);
+  if (options.rate == 0 || part.sorted.values.empty()) return assign(part, entries, assignment);
+  RatedEntries start;
+  start.centers.assign(entries.begin(), entries.end());
+  if (part.zeros > 0) start.centers.push_back(0);
+  std::sort(start.centers.begin(), start.centers.end());
+  start.costs.assign(start.centers.size(), 0);
+  return assign(part, rated_entries(part.sorted, part.zeros, std::move(start), options.rate),
+                assignment);
+}
+
+/// One round on from the entries of `book` that `assignment` uses, which is overwritten.
+std::vector<float> cluster_part_again(std::span<const float> values, const CodebookOptions& options,
+                                      const std::vector<float>& book,
+                                      std::span<std::int32_t> assignment) {
+  const Shared part(values);
+  std::map<double, std::size_t> members;  // of each entry
+  for (const std::int32_t entry : assignment) ++members[book[static_cast<std::size_t>(entry)]];
+  if (part.zeros > 0) members.try_emplace(0.0, part.zeros);
+  if (options.rate == 0 || part.sorted.values.empty()) {
+    if (part.zeros > 0) members.erase(0.0);
+    std::vector<double> centers;
+    for (const auto& [center, count] : members) centers.push_back(center);
+    lloyd(part.sorted, centers, 1);
+    return assign(part, std::vector<float>(centers.begin(), centers.end()), assignment);
+  }
+  RatedEntries start;
+  for (const auto& [center, count] : members) {
+    start.centers.push_back(center);
+    start.costs.push_back(
+        -bit_cost(part.sorted, options.rate) *
+        std::log2(static_cast<double>(count) / static_cast<double>(values.size())));
+  }
+  return assign(part, rated_entries(part.sorted, part.zeros, std::move(start), options.rate, 1),
+                assignment);
 }
 
 std::size_t elements_per_book(const Shape& shape, std::int64_t rows_per_book) {
@@ -218,7 +273,10 @@ std::size_t Codebooks::book_of(std::size_t element) const {
   return element / elements_per_book(shape, rows_per_book);
 }
 
-Codebooks cluster(const Tensor& weights, const CodebookOptions& options) {
+namespace {
+
+/// InputError unless these weights can be clustered so.
+void check(const Tensor& weights, const CodebookOptions& options) {
   if (options.bits < 1 || options.bits > 12)
     fail("codebooks of {} bits: expected 1 to 12", options.bits);
   if (!(options.rate >= 0 && std::isfinite(options.rate))) {
@@ -228,6 +286,13 @@ Codebooks cluster(const Tensor& weights, const CodebookOptions& options) {
   if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
     fail("weights that are not finite cannot be clustered");
   }
+}
+
+}  // namespace
+
+Codebooks cluster(const Tensor& weights, const CodebookOptions& options) {
+  check(weights, options);
+  const std::span<const float> values = weights.data<float>();
   Codebooks result{weights.shape(), options.rows_per_book, {}, {}};
   result.assignment.resize(values.size());
   const std::size_t step = elements_per_book(weights.shape(), options.rows_per_book);
@@ -237,6 +302,23 @@ Codebooks cluster(const Tensor& weights, const CodebookOptions& options) {
                                         std::span(result.assignment).subspan(begin, count)));
   }
   return result;
+}
+
+Codebooks cluster_again(const Tensor& weights, const CodebookOptions& options, Codebooks before) {
+  check(weights, options);
+  const std::span<const float> values = weights.data<float>();
+  if (before.assignment.size() != values.size()) {
+    broken("{} weights are clustered again, {} were before", values.size(),
+           before.assignment.size());
+  }
+  const std::size_t step = elements_per_book(before.shape, before.rows_per_book);
+  for (std::size_t book = 0; book < before.books.size(); ++book) {
+    const std::size_t begin = book * step, count = std::min(step, values.size() - begin);
+    before.books[book] =
+        cluster_part_again(values.subspan(begin, count), options, before.books[book],
+                           std::span(before.assignment).subspan(begin, count));
+  }
+  return before;
 }
 
 Codebooks read_codebooks(const Tensor& clustered, std::int64_t rows_per_book) {

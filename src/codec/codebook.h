@@ -43,6 +43,11 @@ struct Codebooks {
 /// is not f32.
 Codebooks cluster(const Tensor& weights, const CodebookOptions& options);
 
+/// As `cluster`, of weights that have moved a little since they were clustered: one round (of
+/// Lloyd's algorithm, or entropy-constrained) on from the entries that `before` uses and how often
+/// it does, where beginning anew might find another optimum. Entries may become fewer, not more.
+Codebooks cluster_again(const Tensor& weights, const CodebookOptions& options, Codebooks before);
+
 /// The codebooks of weights that are clustered already: every distinct value is an entry.
 Codebooks read_codebooks(const Tensor& clustered, std::int64_t rows_per_book);
 

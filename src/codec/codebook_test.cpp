@@ -74,6 +74,48 @@ double entropy(const Codebooks& books) {
   return bits;
 }
 
+TEST(Codebook, ClusteredAgainFollowsWeightsThatMoveALittle) {
+  const Tensor weights = normal_weights({60, 100}, 0.4, 4);
+  Tensor moved = weights;
+  Random random(5);
+  for (float& value : moved.mutable_data<float>()) {
+    if (value != 0) value += static_cast<float>(0.003 * random.normal());
+  }
+  for (const double rate : {0.0, 0.02}) {
+    const CodebookOptions how{.bits = 4, .rows_per_book = 30, .rate = rate};
+    const Codebooks before = cluster(weights, how), again = cluster_again(moved, how, before);
+    const Tensor back = expand(again), stale = expand(before);
+    const std::span<const float> now = moved.data<float>();
+    double others = 0, count = 0;
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      if (now[i] == 0) {
+        EXPECT_EQ(back.data<float>()[i], 0);
+        continue;
+      }
+      others += std::abs(back.data<float>()[i] - stale.data<float>()[i]) > 0.05;
+      ++count;
+    }
+    EXPECT_LT(others / count, 0.02) << "nearly all keep their entry, rate " << rate;
+    if (rate == 0) {
+      EXPECT_LT(relative_error(now, back.data<float>()), relative_error(now, stale.data<float>()));
+    }
+    const double anew = relative_error(now, expand(cluster(moved, how)).data<float>());
+    EXPECT_LT(relative_error(now, back.data<float>()), 1.1 * anew);
+    for (const auto& book : again.books) EXPECT_TRUE(std::is_sorted(book.begin(), book.end()));
+  }
+}
+
+TEST(Codebook, ClusteredAgainStaysWhereNothingMoved) {
+  const Tensor weights = normal_weights({60, 100}, 0.4, 4);
+  for (const double rate : {0.0, 0.02}) {
+    const CodebookOptions how{.bits = 3, .rate = rate};
+    const Codebooks before = cluster(weights, how), again = cluster_again(weights, how, before);
+    EXPECT_LT(relative_error(expand(before).data<float>(), expand(again).data<float>()), 1e-5);
+  }
+  EXPECT_THROW(cluster_again(weights, {.bits = 3}, cluster(normal_weights({2, 2}, 1, 1), {})),
+               InternalError);
+}
+
 TEST(Codebook, ARateBuysFewerBitsAtTheSameError) {
   const Tensor weights = normal_weights({300, 100}, 0.3, 4);
   const auto error = [&](const Codebooks& books) {

@@ -115,6 +115,8 @@ std::vector<Cell> cells_of(const Frequencies& frequencies, std::span<const std::
 }
 
 /// Decodes everything but the last symbols; returns how many it did. `in` never passes `end`.
+/// Whether a state takes a word is as good as random, so it must not be a branch: a mask selects.
+/// Without vectors, too, which would gather what lies in eight registers at every step.
 template <int kLanes>
 std::size_t decode_run(std::uint32_t* states, const std::byte*& in, const std::byte* end,
                        const Cell* cells, int bits, std::span<std::int32_t> values) {
@@ -122,19 +124,19 @@ std::size_t decode_run(std::uint32_t* states, const std::byte*& in, const std::b
   std::copy_n(states, kLanes, x);
   const std::uint32_t mask = (1U << bits) - 1;
   const std::byte* at = in;
+  std::int32_t* out = values.data();
   std::size_t i = 0;
   for (; i + kLanes <= values.size() && end - at >= 2 * kLanes; i += kLanes) {
 #pragma GCC unroll 8
     for (int lane = 0; lane < kLanes; ++lane) {
       const Cell cell = cells[x[lane] & mask];
-      values[i + static_cast<std::size_t>(lane)] = cell.value;
-      x[lane] = cell.frequency * (x[lane] >> bits) + cell.bias;
+      *out++ = cell.value;
+      const std::uint32_t rest = cell.frequency * (x[lane] >> bits) + cell.bias;
       std::uint16_t word;
       std::memcpy(&word, at, 2);
-      const bool refill = x[lane] < kLowest;
-      const std::uint32_t filled = (x[lane] << 16) | word;
-      x[lane] = refill ? filled : x[lane];
-      at += refill ? 2 : 0;
+      const std::uint32_t refill = -static_cast<std::uint32_t>(rest < kLowest);
+      x[lane] = rest ^ ((rest ^ ((rest << 16) | word)) & refill);
+      at += refill & 2;
     }
   }
   std::copy_n(x, kLanes, states);

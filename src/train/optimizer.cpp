@@ -48,6 +48,11 @@ Tensor sums_by_entry(const Tensor& values, const Members& members, const Tensor&
   return sums;
 }
 
+/// Entries may become fewer, but a run that is continued has to find as many: 2^bits and a zero.
+std::size_t padded_entries(const codec::CodebookOptions& how) {
+  return (std::size_t{1} << how.bits) + 1;
+}
+
 }  // namespace
 
 Optimizer::Optimizer(Module& module, const Options& options, const Constraints& constraints)
@@ -151,9 +156,11 @@ void Optimizer::add_clusters(Variable& variable, const codec::CodebookOptions& h
 void Optimizer::cluster(Clusters& clusters) {
   // The loss shows it too; whoever looks at that can say more.
   if (!clusters.hidden.isfinite().all().item<bool>()) return;
-  const codec::Codebooks books = codec::cluster(to_host(clusters.hidden), clusters.how);
-  // Entries may become fewer, but a run that is continued has to find as many: 2^bits and a zero.
-  const std::size_t apart = (std::size_t{1} << clusters.how.bits) + 1;
+  const syncopate::Tensor weights = to_host(clusters.hidden);
+  const codec::Codebooks books =
+      clusters.entries.defined() ? codec::cluster_again(weights, clusters.how, books_of(clusters))
+                                 : codec::cluster(weights, clusters.how);
+  const std::size_t apart = padded_entries(clusters.how);
   std::vector<float> entries(apart * books.books.size(), 0);
   for (std::size_t i = 0; i < books.books.size(); ++i) {
     std::ranges::copy(books.books[i], entries.begin() + static_cast<std::ptrdiff_t>(apart * i));
@@ -167,6 +174,25 @@ void Optimizer::cluster(Clusters& clusters) {
   clusters.entries = torch::tensor(entries).to(options);
   count_members(clusters);
   show(*clusters.variable, clusters.entries, clusters.slot);
+}
+
+codec::Codebooks Optimizer::books_of(const Clusters& clusters) const {
+  const Tensor slots = clusters.slot.to(torch::kCPU).contiguous();
+  const Tensor entries = clusters.entries.to(torch::kCPU, torch::kFloat).contiguous();
+  const auto apart = static_cast<std::int64_t>(padded_entries(clusters.how));
+  codec::Codebooks result{Shape(clusters.hidden.sizes().begin(), clusters.hidden.sizes().end()),
+                          clusters.how.rows_per_book,
+                          {},
+                          {}};
+  const float* next = entries.data_ptr<float>();
+  for (std::int64_t i = 0; i < entries.numel(); i += apart) {
+    result.books.emplace_back(next + i, next + i + apart);
+  }
+  const std::int64_t* slot = slots.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < slots.numel(); ++i) {
+    result.assignment.push_back(static_cast<std::int32_t>(slot[i] % apart));
+  }
+  return result;
 }
 
 void Optimizer::clear_gradients() {

@@ -71,6 +71,8 @@ class Optimizer {
   void step_book(Book& book, double rate);
   void step_clusters(Clusters& clusters, double rate, bool again);
   void cluster(Clusters& clusters);
+  /// What was made of codebooks, their padding included.
+  codec::Codebooks books_of(const Clusters& clusters) const;
   void count_members(Clusters& clusters);
   /// Where momenta, which are moved, carry parameters of those gradients.
   std::vector<torch::Tensor> directions(std::vector<torch::Tensor> slopes,
