@@ -111,12 +111,12 @@ _syncopate() {
       compress)
         options+=" $model $structure ${input#--input } --output --mode --bits --codebook --rate --tolerance --rows --layer --other-bits --json"
         options+=" --data --data-root --budget --density --step --step-epochs --more-epochs --settle-epochs --zero-rates --zero-epochs --cluster-epochs --book-epochs"
-        options+=" --conv-bits --fc-bits --rates --scan-pictures --batch --learning-rate --weight-decay --no-distillation --original --teacher --teacher-sees"
+        options+=" --conv-bits --fc-bits --rates --scan-pictures --batch --learning-rate --weight-decay --average --no-distillation --original --teacher --teacher-sees"
         options+=" --flip --shift --device --precision --work --report"
         ;;
       decompress) options+=" --output" ;;
       eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits --threshold-weights --threshold-activations" ;;
-      train) options+=" --data --data-root --output --initialize --keep-zeros --dim --seed --start --epochs --batch --rate --momentum --weight-decay --warmup --schedule --label-smoothing --flip --shift --cutout --teacher --teacher-sees --teacher-weight --temperature --limit --normalize --mean --std --scale --bgr --device --precision --checkpoint --checkpoint-minutes --restart --test-every --json" ;;
+      train) options+=" --data --data-root --output --initialize --keep-zeros --dim --seed --start --epochs --batch --rate --momentum --weight-decay --warmup --schedule --average --label-smoothing --flip --shift --cutout --teacher --teacher-sees --teacher-weight --temperature --limit --normalize --mean --std --scale --bgr --device --precision --checkpoint --checkpoint-minutes --restart --test-every --json" ;;
       tune) options+=" $model $input $machine --vary --objective --any-area --budget --journal --bits --threshold-weights --threshold-activations" ;;
       reproduce) options+=" --json --report --data --networks" ;;
     esac

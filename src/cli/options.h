@@ -139,6 +139,7 @@ struct ShrinkArguments {
   std::vector<double> rates;  ///< Empty: those of shrink::Options.
   std::int64_t scan_pictures = 2000, batch = 128;
   double rate = 0.02, weight_decay = 1e-4;
+  double average = 0;  ///< As of TrainArguments.
   bool no_distillation = false;
   std::string original;  ///< Empty: the network itself.
   std::string teacher;   ///< Empty: the original.
@@ -192,6 +193,7 @@ struct TrainArguments {
   std::optional<std::string> start;
   std::optional<std::int64_t> epochs, batch;
   std::optional<double> rate, momentum, weight_decay, warmup, label_smoothing;
+  double average = 0;  ///< Share of the steps, the last ones, that weights are averaged over.
   std::optional<std::string> schedule;
   std::optional<bool> flip;
   std::optional<int> shift, cutout;

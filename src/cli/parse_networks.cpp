@@ -93,6 +93,7 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
       ->check(CLI::PositiveNumber.description(""));
   option("--weight-decay", shrink.weight_decay, "Weight decay [0.0001]", "X")
       ->check(CLI::NonNegativeNumber.description(""));
+  add_average(app, shrink.average)->group("Training")->needs(data);
   app.add_flag("--no-distillation", shrink.no_distillation,
                "Learn from labels alone, not from the dense network's answers too")
       ->group("Training")

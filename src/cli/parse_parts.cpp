@@ -103,6 +103,15 @@ void add_machines(App& app, MachineArguments& machines) {
       ->group("Machine");
 }
 
+CLI::Option* add_average(CLI::App& app, double& average) {
+  return app
+      .add_option("--average", average,
+                  "Share of a training, at its end, that weights are averaged over (stochastic "
+                  "weight averaging); the learning rate falls no further meanwhile [0]")
+      ->type_name("X")
+      ->check(CLI::Range(0.0, 0.99).description(""));
+}
+
 CLI::Option* add_teacher_sees(CLI::App& app, std::string& sees) {
   return app
       .add_option("--teacher-sees", sees,

@@ -23,6 +23,8 @@ void add_precision(CLI::App& app, Precision& precision, const char* text);
 void add_machines(CLI::App& app, MachineArguments& machines);
 /// What a teacher looks at; the caller puts it into a group.
 CLI::Option* add_teacher_sees(CLI::App& app, std::string& sees);
+/// Over how much of a training weights are averaged; likewise.
+CLI::Option* add_average(CLI::App& app, double& average);
 
 // Commands that make a network another one (parse_networks.cpp).
 

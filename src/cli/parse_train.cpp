@@ -25,6 +25,7 @@ void add_recipe(App& app, TrainArguments& train) {
   option("--warmup", train.warmup, "Epochs in which the rate grows from zero", "N");
   option("--schedule", train.schedule, "cosine, steps or constant [cosine]", "HOW")
       ->check(CLI::IsMember({"cosine", "steps", "constant"}).description(""));
+  add_average(app, train.average)->group("Recipe");
   option("--label-smoothing", train.label_smoothing, "Share of the target spread over all classes",
          "X");
   option("--flip", train.flip, "Show pictures in the mirror, too", "yes|no");

@@ -85,6 +85,25 @@ TEST(Session, CodebookMembersStayEqualAndAreTrained) {
   }
 }
 
+TEST(Session, AveragedEntriesAreStillShared) {
+  const Sets sets;
+  ir::Graph start = small_network();
+  Constraints constraints;
+  const codec::Codebooks books =
+      codec::cluster(*start.value(start.find("ip1.weight")).constant, {.bits = 2});
+  start.value(start.find("ip1.weight")).constant = codec::expand(books);
+  constraints.codebooks["ip1.weight"] = books;
+  Session plain = session(sets, start), averaged = session(sets, start);
+  Options options = quick();
+  options.schedule = Schedule::constant;
+  plain.train(options, constraints);
+  options.average = 0.5;
+  averaged.train(options, constraints);
+  const codec::Codebooks mean = averaged.codebooks().at("ip1.weight");
+  EXPECT_EQ(codec::expand(mean), averaged.weight("ip1.weight"));
+  EXPECT_NE(mean.books, plain.codebooks().at("ip1.weight").books);
+}
+
 /// Clusters of one bit for the small network's matrices, the first one half zeros.
 struct Clustered {
   const Sets sets;

@@ -282,7 +282,16 @@ void Optimizer::count_members(Clusters& clusters) {
       sums_by_entry(torch::ones_like(clusters.hidden), clusters.members, clusters.entries);
 }
 
+std::map<std::string, torch::Tensor> Optimizer::parameters() const {
+  std::map<std::string, torch::Tensor> result;
+  for (const Variable* variable : free_) result["weights " + variable->name] = variable->tensor;
+  for (const Book& book : books_) result["entries " + book.variable->name] = book.entries;
+  return result;
+}
+
 void Optimizer::restored() {
+  const torch::NoGradGuard guard;
+  for (Book& book : books_) show(*book.variable, book.entries, book.members);
   for (Clusters& clusters : clusters_) count_members(clusters);
 }
 

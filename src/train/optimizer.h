@@ -31,6 +31,8 @@ class Optimizer {
   std::map<std::string, torch::Tensor> state() const;
   /// To be called when they have been overwritten.
   void restored();
+  /// What steps move, by name: weights, and entries of codebooks.
+  std::map<std::string, torch::Tensor> parameters() const;
   /// The given codebooks with their entries as trained, ascending.
   std::map<std::string, codec::Codebooks> codebooks() const;
 

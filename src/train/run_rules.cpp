@@ -75,6 +75,7 @@ std::map<std::string, std::string> identity_of(const Run& run, const Options& op
       {"label smoothing", number(options.label_smoothing)},
       {"momentum of statistics", number(options.statistics_momentum)},
       {"clipping", number(options.clip_gradient)},
+      {"averaged share", number(options.average)},
       {"rate of codebooks", number(options.codebook_rate)},
       {"steps between clusterings", number(options.cluster_every)},
       {"augmentation", fmt::format("flip {}, shift {}, cutout {}", a.flip, a.crop_pad, a.cutout)},
@@ -107,6 +108,7 @@ void check_options(const Options& options, std::int64_t pictures) {
           "label smoothing must be in [0, 1)");
   require(options.augmentation.crop_pad >= 0 && options.augmentation.cutout >= 0,
           "shifts and cutout must be at least 0 pixels");
+  require(options.average >= 0 && options.average < 1, "the averaged share must be in [0, 1)");
   require(options.distillation.temperature > 0, "the temperature must be above 0");
   require(options.distillation.weight >= 0 && options.distillation.weight <= 1,
           "the weight of distillation must be in [0, 1]");
@@ -115,13 +117,18 @@ void check_options(const Options& options, std::int64_t pictures) {
           "reports and tests come every 1 batch or epoch at the most");
 }
 
+std::int64_t averaged_steps(const Options& options, std::int64_t steps) {
+  return static_cast<std::int64_t>(std::ceil(options.average * static_cast<double>(steps)));
+}
+
 double rate_at(const Options& options, std::int64_t step, std::int64_t steps_per_epoch) {
   const double total = static_cast<double>(options.epochs * steps_per_epoch);
   const double warmup =
       std::min(options.warmup_epochs * static_cast<double>(steps_per_epoch), total);
   const auto at = static_cast<double>(step);
   if (at < warmup) return options.rate * (at + 1) / (warmup + 1);
-  const double share = total > warmup ? (at - warmup) / (total - warmup) : 1;
+  const double share =
+      std::min(total > warmup ? (at - warmup) / (total - warmup) : 1, 1 - options.average);
   switch (options.schedule) {
     case Schedule::cosine:
       return options.rate * 0.5 * (1 + std::cos(std::numbers::pi * share));

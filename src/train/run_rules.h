@@ -20,6 +20,9 @@ void check_options(const Options& options, std::int64_t pictures);
 /// The rate of a step, which lies between the positions of its begin and its end.
 double rate_at(const Options& options, std::int64_t step, std::int64_t steps_per_epoch);
 
+/// How many of all the steps, the last ones, weights are averaged over.
+std::int64_t averaged_steps(const Options& options, std::int64_t steps);
+
 /// What is trained on what.
 struct Run {
   const ir::Graph& network;  ///< With its initial weights.

@@ -23,6 +23,12 @@ TEST(RunRules, TheRateGrowsThenFallsAsTheScheduleSays) {
   EXPECT_DOUBLE_EQ(rate_at(options, 750, kSteps), 0.008);
   options.schedule = Schedule::constant;
   EXPECT_DOUBLE_EQ(rate_at(options, 999, kSteps), 0.8);
+  options.schedule = Schedule::cosine;
+  options.average = 0.25;
+  EXPECT_EQ(averaged_steps(options, 1000), 250);
+  EXPECT_GT(rate_at(options, 740, kSteps), rate_at(options, 750, kSteps));
+  EXPECT_DOUBLE_EQ(rate_at(options, 999, kSteps), rate_at(options, 750, kSteps))
+      << "it stays while weights are averaged";
 }
 
 }  // namespace

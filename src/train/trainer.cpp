@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "train/augment.h"
+#include "train/average.h"
 #include "train/checkpoint.h"
 #include "train/device.h"
 #include "train/module.h"
@@ -97,6 +98,8 @@ struct Session::Impl {
   const PictureStore& stored_train();
   void run(const Callback& callback, Outcome& outcome);
   void train_step();
+  void average();
+  void measure_statistics();
   bool end_epoch(Outcome& outcome, const Callback& callback);
   bool report(const Outcome& outcome, const Callback& callback, const EpochLog* finished);
   void check_loss();
@@ -120,6 +123,7 @@ struct Session::Impl {
   // The run in progress, or the last one.
   Options options;
   std::optional<Optimizer> optimizer;
+  std::optional<Average> mean;
   std::optional<Teacher> teacher;  ///< Kept for the next run when it is the same.
   std::string teacher_identity;
   std::map<std::string, std::string> identity;
@@ -199,6 +203,29 @@ void Session::Impl::train_step() {
   const torch::Tensor correct = logits.argmax(1).eq(labels).sum().to(torch::kDouble);
   sums.add_(torch::stack({loss.detach().to(torch::kDouble) * static_cast<double>(batch), correct}));
   ++step;
+  if (mean) average();
+}
+
+/// Behind the last step weights become their mean.
+void Session::Impl::average() {
+  const std::int64_t all = options.epochs * batches, averaged = averaged_steps(options, all);
+  if (step > all - averaged) mean->add(step - (all - averaged));
+  if (step < all) return;
+  mean->apply();
+  optimizer->restored();
+  measure_statistics();
+}
+
+/// Running means and variances of present weights, over as many pictures as make them certain.
+void Session::Impl::measure_statistics() {
+  constexpr std::int64_t kPictures = 10000;
+  if (module.statistics().empty()) return;
+  const torch::NoGradGuard guard;
+  const std::int64_t count = std::min(batches, (kPictures + batch - 1) / batch);
+  for (std::int64_t i = 0; i < count; ++i) {
+    module.logits(test_store.normalized(prepare(i).pictures), true,
+                  1.0 / static_cast<double>(i + 1));
+  }
 }
 
 /// Waits for the device and looks at the sums.
@@ -241,6 +268,7 @@ std::map<std::string, torch::Tensor> Session::Impl::state() {
   std::map<std::string, torch::Tensor> all = optimizer->state();
   for (Variable& variable : module.parameters()) all["weights " + variable.name] = variable.tensor;
   for (Variable& variable : module.statistics()) all["weights " + variable.name] = variable.tensor;
+  if (mean) all.merge(mean->state());
   return all;
 }
 
@@ -281,6 +309,11 @@ void Session::Impl::set_up(const Options& wanted, const Constraints& constraints
   identity = identity_of({module.graph(), train, test_identity, normalization, platform.precision},
                          options, constraints);
   optimizer.emplace(module, options, constraints);
+  mean.reset();
+  if (options.average > 0) {
+    if (!constraints.clusters.empty()) fail("weights that are clustered are not averaged");
+    mean.emplace(optimizer->parameters());
+  }
   fill = mean_color(train);
   batch = std::min(options.batch, train.count());
   batches = train.count() / batch;

@@ -74,6 +74,9 @@ struct Options {
   double statistics_momentum = 0.1;  ///< Share of a batch in running means and variances.
   /// Largest Euclidean norm of all gradients together; 0: unlimited.
   double clip_gradient = 0;
+  /// Share of all steps, the last ones, over which weights are averaged. The rate falls no further
+  /// meanwhile, and statistics are measured anew in the end. Not with Constraints::clusters.
+  double average = 0;
   /// Factor on the rate of codebook entries, whose mean gradients are smaller than those of single
   /// weights. See Constraints.
   double codebook_rate = 1;

@@ -119,6 +119,60 @@ TEST(Session, RefusesACheckpointOfAnotherRun) {
   }
 }
 
+TEST(Session, AveragedWeightsAreTheMeanOfTheLastSteps) {
+  const Sets sets;
+  Options options = quick();
+  options.schedule = Schedule::constant;
+  options.rate = 0.01;
+  options.epochs = 1;  // 16 steps
+  // The averaged steps one by one, then the mean.
+  std::vector<double> sums;
+  for (int left = 0; left < 3; ++left) {
+    Options shorter = options;
+    shorter.checkpoints.path = temporary("steps" + std::to_string(left));
+    shorter.report_every = 1;
+    Session part = session(sets, small_network());
+    part.train(shorter, {}, [&](const Progress& now) { return now.batch < now.batches - left; });
+    const Tensor weight = part.weight("ip1.weight");
+    const std::span<const float> values = weight.data<float>();
+    sums.resize(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) sums[i] += values[i] / 3;
+  }
+  options.average = 3.0 / 16;
+  Session averaged = session(sets, small_network());
+  averaged.train(options);
+  const Tensor mean = averaged.weight("ip1.weight");
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    ASSERT_NEAR(mean.data<float>()[i], sums[i], 1e-6) << i;
+  }
+}
+
+TEST(Session, AnAveragedRunContinuesToTheSameWeightsAndStatistics) {
+  const Sets sets;
+  Options options = quick();
+  options.average = 0.6;
+  Session whole = session(sets, small_network());
+  const Outcome expected = whole.train(options);
+  EXPECT_GT(expected.test_accuracy, 0.8) << "with statistics of the averaged weights";
+  options.checkpoints.path = temporary("averaged");
+  for (const std::int64_t stop : {10, 40, 1000}) {
+    Session part = session(sets, small_network());
+    const Outcome outcome = part.train(options, {}, [&](const Progress& progress) {
+      return (progress.epoch - 1) * progress.batches + progress.batch < stop;
+    });
+    EXPECT_EQ(outcome.complete, stop == 1000);
+    if (outcome.complete) {
+      EXPECT_EQ(weights_of(part.graph()), weights_of(whole.graph()));
+    }
+  }
+  Constraints clustered;
+  clustered.clusters["ip1.weight"] = {};
+  EXPECT_EQ(error_of([&] { session(sets, small_network()).train(quick(), clustered); }), "");
+  options.checkpoints.path.clear();
+  EXPECT_EQ(error_of([&] { session(sets, small_network()).train(options, clustered); }),
+            "weights that are clustered are not averaged");
+}
+
 class Teaching : public ::testing::TestWithParam<bool> {};
 
 TEST_P(Teaching, ATeacherIsImitated) {

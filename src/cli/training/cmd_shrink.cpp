@@ -25,6 +25,7 @@ CoachOptions to_coach(const ShrinkArguments& arguments, const data::DataSet& set
   options.tuning.batch = std::min(arguments.batch, set.count());
   options.tuning.rate = arguments.rate;
   options.tuning.weight_decay = arguments.weight_decay;
+  options.tuning.average = arguments.average;
   options.tuning.seed = 1;
   train::Augmentation& augmentation = options.tuning.augmentation;
   augmentation = augmentation_for(arguments.data);
@@ -83,6 +84,7 @@ shrink::Options to_options(const CompressArguments& arguments, const CoachOption
       fmt::join(from.pruning.keep, " "), from.rate, from.weight_decay, from.batch,
       augmentation.flip, augmentation.crop_pad, from.precision, taught_by(from, coaching),
       from.scan_pictures, from.normalization.limit);
+  if (from.average > 0) options.identity += fmt::format(", averaged {}", from.average);
   return options;
 }
 

@@ -48,6 +48,7 @@ void TrainingCoach::tune(ir::Graph& graph, const shrink::Constraints& constraint
   options.test_every = std::max(epochs, 1);  // Whoever asked for tuning scores what comes out.
   options.rate *= rate;
   options.checkpoints.path = checkpoint;
+  if (!constraints.clusters.empty()) options.average = 0;
   options.distillation.teacher = !options_.distill  ? nullptr
                                  : options_.teacher ? &*options_.teacher
                                                     : &dense_;

@@ -104,6 +104,7 @@ Recipe recipe_for(const TrainArguments& arguments, bool from_scratch) {
   replace(options.augmentation.cutout, arguments.cutout);
   if (arguments.schedule) options.schedule = schedule_from(*arguments.schedule);
   options.nesterov = options.momentum > 0;
+  options.average = arguments.average;
   options.seed = arguments.seed;
   options.test_every = arguments.test_every;
   options.distillation.weight = arguments.teacher_weight;
@@ -126,6 +127,7 @@ std::string to_text(const Recipe& recipe) {
   if (options.label_smoothing > 0) {
     text += fmt::format(", label smoothing {:g}", options.label_smoothing);
   }
+  if (options.average > 0) text += fmt::format(", the last {:g} of it averaged", options.average);
   if (augmentation.flip) text += ", flip";
   if (augmentation.crop_pad > 0) text += fmt::format(", shift {}", augmentation.crop_pad);
   if (augmentation.cutout > 0) text += fmt::format(", cutout {}", augmentation.cutout);
