@@ -34,7 +34,8 @@ for what in "$@"; do
       shrink small-begun $here/dense.sync small-begun.onnx --method magnitude --more-epochs 0 --density 0.585 --step 0.585 --step-epochs 28 --settle-epochs 0
       further() { shrink "$@" --original $here/dense.sync --method magnitude --more-epochs 0 --density 0.2; }
       further small-begun2 "$work/small-begun.onnx" small-begun2.onnx --step 0.585 --step-epochs 6 --settle-epochs 66
-      rate=0.02 further small "$work/small-begun2.onnx" small.sync --settle-epochs 0 --zero-rates 0.02 --zero-epochs 9 --book-epochs 5 --conv-bits 5 --fc-bits 5 \
+      rate=0.02 further small-begun3 "$work/small-begun2.onnx" small-begun3.onnx --settle-epochs 0 --zero-rates 0.02 --zero-epochs 12
+      rate=0.01 further small "$work/small-begun3.onnx" small.sync --settle-epochs 0 --cluster-epochs 8 --book-epochs 3 --conv-bits 5 --fc-bits 5 \
         --rates 0.016
       syncopate compress "$work/small-begun2.onnx" -o $here/fine.sync
       cp "$work/small.sync" $here/ ;;

@@ -193,11 +193,13 @@ struct Shared {
 /// Assigns every value to the entry that it is within the borders of; returns the book.
 std::vector<float> assign(const Shared& part, const RatedEntries& rated,
                           std::span<std::int32_t> assignment) {
-  for (std::size_t i = 0; i < part.values.size(); ++i) {
-    const auto above = std::lower_bound(rated.borders.begin(), rated.borders.end(),
-                                        static_cast<double>(part.values[i]));
-    assignment[i] = static_cast<std::int32_t>(above - rated.borders.begin());
-  }
+  const auto entry_of = [&](double value) {
+    const auto above = std::lower_bound(rated.borders.begin(), rated.borders.end(), value);
+    return static_cast<std::int32_t>(above - rated.borders.begin());
+  };
+  const std::int32_t of_zero = entry_of(0);  // Most weights may be zero.
+  std::ranges::transform(part.values, assignment.begin(),
+                         [&](float value) { return value == 0 ? of_zero : entry_of(value); });
   return {rated.centers.begin(), rated.centers.end()};
 }
 
@@ -239,8 +241,12 @@ std::vector<float> cluster_part_again(std::span<const float> values, const Codeb
                                       const std::vector<float>& book,
                                       std::span<std::int32_t> assignment) {
   const Shared part(values);
-  std::map<double, std::size_t> members;  // of each entry
-  for (const std::int32_t entry : assignment) ++members[book[static_cast<std::size_t>(entry)]];
+  std::vector<std::size_t> counts(book.size(), 0);
+  for (const std::int32_t entry : assignment) ++counts[static_cast<std::size_t>(entry)];
+  std::map<double, std::size_t> members;  // of each entry that is used, ascending
+  for (std::size_t i = 0; i < book.size(); ++i) {
+    if (counts[i] > 0) members[book[i]] += counts[i];
+  }
   if (part.zeros > 0) members.try_emplace(0.0, part.zeros);
   if (options.rate == 0 || part.sorted.values.empty()) {
     if (part.zeros > 0) members.erase(0.0);

@@ -80,7 +80,7 @@ struct Options {
   /// Factor on the rate of codebook entries, whose mean gradients are smaller than those of single
   /// weights. See Constraints.
   double codebook_rate = 1;
-  std::int64_t cluster_every = 10;  ///< Steps. See Constraints::clusters.
+  std::int64_t cluster_every = 1;  ///< Steps. See Constraints::clusters.
   Augmentation augmentation;
   Distillation distillation;
   std::uint64_t seed = 1;
