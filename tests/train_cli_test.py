@@ -103,8 +103,9 @@ class Train(unittest.TestCase):
         self.assertEqual(run("prune", "zoo:cifar10-quick", "-o", str(pruned), "--density", "0.3").returncode, 0)
         self.refuses("has weights, which training goes on from", str(pruned), *QUICK[2:], "--start", "identity")
         result = run("train", str(pruned), *QUICK[2:], "--keep-zeros", "--teacher", "zoo:cifar10-quick",
-                     "--teacher-sees", "once", "-o", str(self.output))
+                     "--teacher-sees", "once", "--average", "0.3", "-o", str(self.output))
         self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("the last 0.3 of it averaged", result.stdout)
 
         def weights(path):
             nodes = json.loads(run("inspect", str(path), "--json").stdout)["nodes"]
@@ -118,6 +119,7 @@ class Train(unittest.TestCase):
         self.refuses("cannot open", "nothing.onnx", "--data", "shapes")
         self.refuses("did you mean '--epochs'?", "resnet20", "--epoch", "3")
         self.refuses("momentum must be in [0, 1)", *QUICK[1:], "--momentum", "1")
+        self.refuses("--average: Value 1 not in range", *QUICK[1:], "--average", "1")
         self.refuses("set SYNCOPATE_DATA", "resnet20")
 
 
@@ -179,7 +181,8 @@ class Compress(unittest.TestCase):
         teacher = self.path / "teacher.onnx"
         self.assertEqual(run(*QUICK, "-o", str(self.model)).returncode, 0)
         self.assertEqual(run(*QUICK, "--seed", "2", "-o", str(teacher)).returncode, 0)
-        command = [*self.quick, "--cluster-epochs", "1", "--teacher", str(teacher), "--teacher-sees", "once"]
+        # What is clustered is not averaged, what is pruned before and tuned behind it is.
+        command = [*self.quick, "--cluster-epochs", "1", "--average", "0.5", "--teacher", str(teacher), "--teacher-sees", "once"]
         result = run(*command)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("clustered, rate 0.05", result.stderr)
