@@ -12,6 +12,9 @@
 namespace syncopate::codec {
 namespace {
 
+/// Bytes in blocks over those without that make up for the time their flags take: one as long as
+/// several values [assumed].
+constexpr double kBlocksPay = 0.95;
 /// Symbols that are whole values.
 constexpr std::size_t kDirectSymbols = 2 * kDirect - 1;
 
@@ -98,14 +101,11 @@ void decode_values(ByteReader& reader, const Layout& layout, std::span<std::int3
   }
 }
 
-}  // namespace
-
-Bytes encode_fast(std::span<const std::int32_t> values, const Shape& shape) {
+/// A tensor that is not all zeros, in blocks or, where these are of one output, without.
+Bytes encode_in(const BlockShape& blocks, std::span<const std::int32_t> values,
+                const Shape& shape) {
   Bytes bytes;
-  if (std::all_of(values.begin(), values.end(), [](std::int32_t v) { return v == 0; }))
-    return bytes;
   ByteWriter writer(bytes);
-  const BlockShape blocks = detect_blocks(values, shape);
   Layout layout{std::countr_zero(static_cast<unsigned>(blocks.outputs)), blocks.transposed, {}};
   bytes.push_back(layout.coded());  // once more when the states are known
   if (blocks.outputs == 1) {
@@ -123,6 +123,18 @@ Bytes encode_fast(std::span<const std::int32_t> values, const Shape& shape) {
   }
   bytes.front() = layout.coded();
   return bytes;
+}
+
+}  // namespace
+
+Bytes encode_fast(std::span<const std::int32_t> values, const Shape& shape) {
+  if (std::all_of(values.begin(), values.end(), [](std::int32_t v) { return v == 0; })) return {};
+  Bytes plain = encode_in({}, values, shape);
+  const BlockShape blocks = detect_blocks(values, shape);
+  if (blocks.outputs == 1) return plain;
+  Bytes blocked = encode_in(blocks, values, shape);
+  const double most = kBlocksPay * static_cast<double>(plain.size());
+  return static_cast<double>(blocked.size()) <= most ? blocked : plain;
 }
 
 void decode_fast(std::span<const std::byte> bytes, const Shape& shape,

@@ -115,9 +115,10 @@ std::vector<Cell> cells_of(const Frequencies& frequencies, std::span<const std::
 }
 
 /// Decodes everything but the last symbols; returns how many it did. `in` never passes `end`.
-/// Whether a state takes a word is as good as random, so it must not be a branch: a mask selects.
-/// Without vectors, too, which would gather what lies in eight registers at every step.
-template <int kLanes>
+/// Whether a state takes a word is as good as random where symbols take many bits, so a mask
+/// selects there, not a branch. (Compiled without vectors, which would gather what lies in eight
+/// registers at every step.)
+template <int kLanes, bool kRandom>
 std::size_t decode_run(std::uint32_t* states, const std::byte*& in, const std::byte* end,
                        const Cell* cells, int bits, std::span<std::int32_t> values) {
   std::uint32_t x[kLanes];
@@ -134,14 +135,36 @@ std::size_t decode_run(std::uint32_t* states, const std::byte*& in, const std::b
       const std::uint32_t rest = cell.frequency * (x[lane] >> bits) + cell.bias;
       std::uint16_t word;
       std::memcpy(&word, at, 2);
-      const std::uint32_t refill = -static_cast<std::uint32_t>(rest < kLowest);
-      x[lane] = rest ^ ((rest ^ ((rest << 16) | word)) & refill);
-      at += refill & 2;
+      const std::uint32_t filled = (rest << 16) | word;
+      if constexpr (kRandom) {
+        const std::uint32_t refill = -static_cast<std::uint32_t>(rest < kLowest);
+        x[lane] = rest ^ ((rest ^ filled) & refill);
+        at += refill & 2;
+      } else {
+        const bool refill = rest < kLowest;
+        x[lane] = refill ? filled : rest;
+        at += refill ? 2 : 0;
+      }
     }
   }
   std::copy_n(x, kLanes, states);
   in = at;
   return i;
+}
+
+using DecodeRun = decltype(&decode_run<8, true>);
+
+/// decode_run for 2^log_lanes states and symbols that take so many bytes.
+DecodeRun decoder_for(int log_lanes, std::size_t bytes, std::size_t symbols) {
+  constexpr DecodeRun kByLanes[][2] = {{decode_run<1, false>, decode_run<1, true>},
+                                       {decode_run<2, false>, decode_run<2, true>},
+                                       {decode_run<4, false>, decode_run<4, true>},
+                                       {decode_run<8, false>, decode_run<8, true>}};
+  // Bits of a symbol below which branches are foreseen well enough; a mask makes a state wait
+  // longer for itself, which matters where few take turns [measured].
+  constexpr double kRandomBits[] = {4, 2.5, 1.5, 1};
+  const double bits = 8 * static_cast<double>(bytes) / static_cast<double>(symbols);
+  return kByLanes[log_lanes][bits >= kRandomBits[log_lanes] ? 1 : 0];
 }
 
 }  // namespace
@@ -208,7 +231,7 @@ Frequencies Frequencies::read(ByteReader& reader, std::uint32_t symbols) {
 
 int rans_log_lanes(double bytes) {
   // States beyond the first make up a thousandth or so of what they code.
-  return bytes < 2000 ? 0 : bytes < 5000 ? 1 : bytes < 14000 ? 2 : 3;
+  return bytes < 2000 ? 0 : bytes < 5000 ? 1 : bytes < 8000 ? 2 : 3;
 }
 
 void rans_encode(std::span<const std::uint16_t> symbols, const Frequencies& frequencies,
@@ -247,10 +270,7 @@ void rans_decode(std::span<const std::byte> bytes, const Frequencies& frequencie
   const std::span<const std::byte> words = reader.rest();
   const std::byte* in = words.data();
   const std::byte* end = in + words.size();
-  const auto run = lanes == 1   ? decode_run<1>
-                   : lanes == 2 ? decode_run<2>
-                   : lanes == 4 ? decode_run<4>
-                                : decode_run<8>;
+  const auto run = decoder_for(log_lanes, words.size(), values.size());
   std::size_t i = run(states.data(), in, end, cells.data(), frequencies.bits, values);
   const std::uint32_t mask = (1U << frequencies.bits) - 1;
   for (; i < values.size(); ++i) {
