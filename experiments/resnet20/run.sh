@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # ResNet-20 on CIFAR-10. `dense`: trained from scratch, kept as dense.sync. The others go on from that file and learn from the
 # public ResNet-56 of SYNCOPATE_DATA, too: `coarse` (16 outputs share an index; kept as coarse.sync) and `balanced` (2 of 9 in
-# every kernel) are pruned to a fifth; so is `small`, as single weights (kept as fine.sync), then compressed 25x (small.sync).
-# Needs libtorch and SYNCOPATE_DATA. Work is kept (WORK, default out/resnet20) and gone on from. Each takes 60 to 180 epochs: five
-# minutes of a GPU, which they may share, or hours of a processor. Writes experiments/resnet20/results.md.
+# every kernel) are pruned to a fifth, the former with weights averaged in the end; so is `small`, as single weights (kept as
+# fine.sync), then compressed 25x (small.sync). Needs libtorch and SYNCOPATE_DATA. Work is kept (WORK, default out/resnet20) and
+# gone on from. Each takes 60 to 224 epochs: five minutes of a GPU, which they may share, or hours of a processor. Writes
+# experiments/resnet20/results.md.
 #
 #   experiments/resnet20/run.sh [dense] [coarse] [balanced] [small]
 . "$(dirname "$0")/../common.sh"
@@ -26,7 +27,9 @@ for what in "$@"; do
       syncopate compress "$work/dense.onnx" -o $here/dense.sync
       cp "$work/dense.json" $here/ ;;
     coarse)
-      shrink coarse $here/dense.sync coarse.onnx --method coarse --more-epochs 0 --density 0.2 --step 0.67 --step-epochs 10 --settle-epochs 140
+      shrink coarse-begun $here/dense.sync coarse-begun.onnx --method coarse --more-epochs 0 --density 0.2 --step 0.67 --step-epochs 10 --settle-epochs 140
+      rate=0.05 shrink coarse "$work/coarse-begun.onnx" coarse.onnx --original $here/dense.sync --method coarse --more-epochs 0 --density 0.2 \
+        --settle-epochs 44 --average 0.5
       syncopate compress "$work/coarse.onnx" -o $here/coarse.sync ;;
     balanced)
       shrink balanced $here/dense.sync balanced.onnx --method balanced --q-rounding down --more-epochs 0 --density 0.23 --step 0.67 --step-epochs 10 --settle-epochs 140 ;;
