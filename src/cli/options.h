@@ -132,6 +132,7 @@ struct ShrinkArguments {
   double budget = 0.5;
   PruneArguments pruning;  ///< Of its fields only those of structure and `keep`.
   double goal = 0, step = 0.7;
+  int dynamic_epochs = 0;  ///< 0: by steps.
   int step_epochs = 2, more_epochs = 6, settle_epochs = 10, zero_epochs = 10;
   int cluster_epochs = 0, book_epochs = 3;
   std::vector<double> zero_rates;
@@ -141,8 +142,8 @@ struct ShrinkArguments {
   double rate = 0.02, weight_decay = 1e-4;
   double average = 0;  ///< As of TrainArguments.
   bool no_distillation = false;
-  std::string original;  ///< Empty: the network itself.
-  std::string teacher;   ///< Empty: the original.
+  std::string original;               ///< Empty: the network itself.
+  std::vector<std::string> teachers;  ///< Empty: the original.
   std::string teacher_sees = "each";
   std::optional<bool> flip;  ///< Absent: as suits the data.
   std::optional<int> shift;
@@ -197,7 +198,7 @@ struct TrainArguments {
   std::optional<std::string> schedule;
   std::optional<bool> flip;
   std::optional<int> shift, cutout;
-  std::string teacher;
+  std::vector<std::string> teachers;
   std::string teacher_sees = "each";
   double teacher_weight = 0.5, temperature = 4;
   std::string device = "auto", precision = "auto";

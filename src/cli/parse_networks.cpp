@@ -62,6 +62,10 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
   option("--density", shrink.goal,
          "Prune to this density, whatever it costs [as the budget allows]", "D")
       ->check(CLI::Range(0.0, 1.0).description(""));
+  option("--dynamic-epochs", shrink.dynamic_epochs,
+         "Prune to --density in one training of N epochs, in the first half of which weights that "
+         "went may come back, instead of by steps [0]",
+         "N");
   option("--step", shrink.step, "Density after a step over that before it [0.7]", "X")
       ->check(CLI::Range(0.01, 0.99).description(""));
   option("--step-epochs", shrink.step_epochs, "Tuning after a step [2]", "N");
@@ -102,8 +106,8 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
       "--original", shrink.original,
       "Network that MODEL was pruned from: the budget is counted from it, and it teaches [MODEL]",
       "MODEL");
-  option("--teacher", shrink.teacher, "Network whose answers are learned from [the original]",
-         "MODEL");
+  option("--teacher", shrink.teachers,
+         "Network whose answers are learned from; of several the mean [the original]", "MODEL");
   add_teacher_sees(app, shrink.teacher_sees)->group("Training")->needs(data);
   option("--flip", shrink.flip, "Show pictures in the mirror, too [as suits the data]", "yes|no");
   option("--shift", shrink.shift, "Shift pictures by up to N pixels [as suits the data]", "N")

@@ -31,7 +31,8 @@ void add_recipe(App& app, TrainArguments& train) {
   option("--flip", train.flip, "Show pictures in the mirror, too", "yes|no");
   option("--shift", train.shift, "Shift pictures by up to N pixels", "N")->check(at_least(0));
   option("--cutout", train.cutout, "Paint over a square of N pixels", "N")->check(at_least(0));
-  app.add_option("--teacher", train.teacher, "Network whose answers are imitated (distillation)")
+  app.add_option("--teacher", train.teachers,
+                 "Network whose answers are imitated (distillation); of several the mean")
       ->type_name("MODEL")
       ->group("Recipe");
   add_teacher_sees(app, train.teacher_sees)->group("Recipe");

@@ -211,8 +211,14 @@ std::string Quotas::text() const {
 
 Mask layer_mask(const ir::Graph& graph, const Layer& layer, double density, const Options& options,
                 const Mask* older) {
+  return layer_mask(graph.value(layer.weights.value).constant->data<float>(), layer, density,
+                    options, older);
+}
+
+Mask layer_mask(std::span<const float> weights, const Layer& layer, double density,
+                const Options& options, const Mask* older) {
   const Weights& w = layer.weights;
-  const Magnitudes values{graph.value(w.value).constant->data<float>(), older};
+  const Magnitudes values{weights, older};
   if (older != nullptr && older->size() != values.values.size()) {
     fail("prune: the older mask of '{}' has {} entries; its weights are {}", layer.value,
          older->size(), values.values.size());

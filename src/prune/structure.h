@@ -132,5 +132,8 @@ class Quotas {
 /// make_masks; windows that it removed stay removed.
 Mask layer_mask(const ir::Graph& graph, const Layer& layer, double density, const Options& options,
                 const Mask* older = nullptr);
+/// The same for other weights of that layer, in the tensor's storage order.
+Mask layer_mask(std::span<const float> weights, const Layer& layer, double density,
+                const Options& options, const Mask* older = nullptr);
 
 }  // namespace syncopate::prune

@@ -7,6 +7,7 @@
 
 #include "codec/codebook.h"
 #include "ir/graph.h"
+#include "prune/dynamic.h"
 #include "prune/structure.h"
 
 namespace syncopate::shrink {
@@ -18,6 +19,8 @@ struct Constraints {
                                                   ///< assignment stays.
   /// By the weights' name: clustered again and again; see train::Constraints.
   std::map<std::string, codec::CodebookOptions> clusters;
+  /// By the weights' name: masks chosen again and again; see train::Constraints.
+  std::map<std::string, prune::DynamicMask> dynamic;
 };
 
 /// Which pictures a network is scored on.

@@ -25,8 +25,11 @@ void check(const Options& options) {
   expect(options.density >= 0 && options.density < 1, "the density goal is 0 to below 1");
   expect(options.step > 0 && options.step < 1, "a step is a factor between 0 and 1");
   expect(!options.rates.empty(), "at least one rate is needed");
-  expect(std::min({options.step_epochs, options.more_epochs, options.settle_epochs,
-                   options.zero_epochs, options.cluster_epochs, options.book_epochs}) >= 0,
+  expect(options.dynamic_epochs == 0 || options.density > 0,
+         "masks that are chosen again and again need a density to end at");
+  expect(std::min({options.dynamic_epochs, options.step_epochs, options.more_epochs,
+                   options.settle_epochs, options.zero_epochs, options.cluster_epochs,
+                   options.book_epochs}) >= 0,
          "epochs are at least 0");
 }
 
@@ -35,12 +38,13 @@ std::string identity_of(const ir::Graph& network, const Options& o) {
   return fmt::format(
       "network {:016x}{}, budget {}, {} density {} step {}, epochs {} {} {} {}, bits {} {}, rows "
       "{}, "
-      "rates {}, other {}, {}{}{}{}",
+      "rates {}, other {}, {}{}{}{}{}",
       base::checksum(onnx::export_bytes(network)),
       o.original ? fmt::format(" of {:016x}", base::checksum(onnx::export_bytes(*o.original))) : "",
       o.budget, prune::name_of(o.pruning.method), o.density, o.step, o.step_epochs, o.more_epochs,
       o.settle_epochs, o.book_epochs, o.conv_bits, o.fc_bits, o.rows_per_book,
       fmt::join(o.rates, " "), o.other_bits, o.codebooks ? "" : "no codebooks, ",
+      o.dynamic_epochs > 0 ? fmt::format("dynamic {}, ", o.dynamic_epochs) : "",
       o.cluster_epochs > 0 ? fmt::format("clustered {}, ", o.cluster_epochs) : "",
       o.zero_rates.empty()
           ? ""
@@ -180,6 +184,10 @@ class Pipeline {
   /// density was asked for.
   std::vector<State> prune_down() {
     std::vector<State> states{begin_};
+    if (options_.dynamic_epochs > 0) {
+      states.push_back(pruned_dynamically(begin_));
+      return states;
+    }
     double density = densities_of(begin_.graph, options_.pruning).all;
     const double goal = std::max(options_.density, 1e-4);
     while (density > goal * 1.01) {
@@ -188,18 +196,8 @@ class Pipeline {
       const State& before = states.back();
       const prune::Masks older = masks_of(before.graph, options_.pruning);
       prune::Options how = options_.pruning;
-      how.layer_density = journal_.numbers(name, [&] {
-        return allocate(scan(before.graph, older, how, options_.factors, coach_,
-                             [&](const std::string& node, std::size_t done, std::size_t all) {
-                               if (watch_.progress) {
-                                 watch_.progress(name + ": scan", node,
-                                                 static_cast<std::int64_t>(done),
-                                                 static_cast<std::int64_t>(all));
-                               }
-                             }),
-                        density);
-      });
-      Constraints constraints{prune::make_masks(before.graph, how, &older), {}, {}};
+      how.layer_density = divided(name, before.graph, older, options_.factors, density);
+      Constraints constraints{.masks = prune::make_masks(before.graph, how, &older)};
       ir::Graph graph = before.graph;
       prune::apply(graph, constraints.masks);
       const double reached = densities_of(graph, options_.pruning).all;
@@ -218,6 +216,46 @@ class Pipeline {
     return states;
   }
 
+  /// A density of all weights, divided among layers by what a scan says.
+  std::map<std::string, double> divided(const std::string& name, const ir::Graph& graph,
+                                        const prune::Masks& older,
+                                        const std::vector<double>& factors, double density) {
+    const auto progress = [&](const std::string& node, std::size_t done, std::size_t all) {
+      if (!watch_.progress) return;
+      watch_.progress(name + ": scan", node, static_cast<std::int64_t>(done),
+                      static_cast<std::int64_t>(all));
+    };
+    return journal_.numbers(name, [&] {
+      return allocate(scan(graph, older, options_.pruning, factors, coach_, progress), density);
+    });
+  }
+
+  /// All the way in one training, in which weights that went may come back.
+  State pruned_dynamically(const State& before) {
+    const prune::Masks older = masks_of(before.graph, options_.pruning);
+    const double share = options_.density / densities_of(before.graph, options_.pruning).all;
+    if (share > 0.99) return before;
+    std::vector<double> factors = options_.factors;
+    const double deeper = std::max(1.0, std::log(share) / std::log(kScannedStep));
+    for (double& factor : factors) factor = std::pow(factor, deeper);
+    const std::map<std::string, double> goals =
+        divided("dynamic", before.graph, older, factors, options_.density);
+    Constraints constraints{.masks = older};
+    for (const prune::Layer& layer : prune::chosen_layers(before.graph, options_.pruning)) {
+      prune::DynamicMask mask{layer, options_.pruning, 1, goals.at(layer.node), {}};
+      if (const auto found = older.find(layer.value); found != older.end()) {
+        mask.older = found->second;
+        const auto kept = static_cast<double>(std::ranges::count(mask.older, 1));
+        mask.first = kept / static_cast<double>(mask.older.size());
+      }
+      constraints.dynamic.emplace(layer.value, std::move(mask));
+    }
+    State state = tuned("dynamic", before.graph, constraints, options_.dynamic_epochs, 1);
+    const double reached = densities_of(state.graph, options_.pruning).all;
+    measured(fmt::format("pruned to {:.1f} %", 100 * reached), state, options_.dynamic_epochs);
+    return state;
+  }
+
   /// The last of these states, settled and without the zeros of rates.
   State finished(const std::vector<State>& pruned) {
     const std::size_t step = pruned.size() - 1;
@@ -229,7 +267,7 @@ class Pipeline {
     if (options_.settle_epochs == 0 || dense) return pruned;
     State state =
         tuned(fmt::format("settle-{}", step), pruned.graph,
-              {masks_of(pruned.graph, options_.pruning), {}, {}}, options_.settle_epochs, 1);
+              {.masks = masks_of(pruned.graph, options_.pruning)}, options_.settle_epochs, 1);
     measured("settled", state, options_.settle_epochs);
     return state.accuracy >= pruned.accuracy ? state : pruned;
   }
@@ -251,7 +289,7 @@ class Pipeline {
     if (masks == masks_of(state.graph, options_.pruning)) return state;
     ir::Graph graph = state.graph;
     prune::apply(graph, masks);
-    State result = tuned(name, std::move(graph), {masks, {}, {}}, epochs, 1);
+    State result = tuned(name, std::move(graph), {.masks = masks}, epochs, 1);
     measured(fmt::format("zeros of rate {}", rate), result, epochs);
     return result;
   }
@@ -267,7 +305,8 @@ class Pipeline {
         State state = without_zeros_of(rate, pruned, name + "-zeros", options_.more_epochs);
         graph = clustered(std::move(state.graph), rate);
       }
-      Constraints constraints{masks_of(graph, options_.pruning), read_books(graph), {}};
+      Constraints constraints{.masks = masks_of(graph, options_.pruning),
+                              .books = read_books(graph)};
       State tuned_state =
           tuned(name, std::move(graph), constraints, options_.book_epochs, kBookRate);
       constraints.books = read_books(tuned_state.graph);
@@ -297,7 +336,7 @@ class Pipeline {
 
   /// Weights find the entries that suit the network while they are trained.
   ir::Graph tuned_to_clusters(const State& pruned, double rate, const std::string& name) {
-    Constraints constraints{masks_of(pruned.graph, options_.pruning), {}, {}};
+    Constraints constraints{.masks = masks_of(pruned.graph, options_.pruning)};
     for (const prune::Layer& layer : prune::prunable_layers(pruned.graph)) {
       constraints.clusters.emplace(layer.value, books_of(layer, rate));
     }
@@ -363,6 +402,9 @@ class Pipeline {
         {"context mixing", static_cast<std::int64_t>(result_.file.size()), stored.accuracy});
   }
 
+  /// How far Options::factors reach: a step to less of the density is scanned at their powers
+  /// [assumed].
+  static constexpr double kScannedStep = 0.3;
   /// Entries of codebooks move together, so they need less than single weights [assumed].
   static constexpr double kBookRate = 0.25;
   /// Weights that move fast change their entries all the time. ResNet-20 at the full rate of 0.05,

@@ -25,6 +25,9 @@ struct Options {
   std::optional<ir::Graph> original;
   prune::Options pruning;  ///< Method and windows; densities are found here.
   double density = 0;      ///< Of all weights after the last step; 0: as low as the budget allows.
+  /// Pruning in one training of so many epochs instead of by steps: see
+  /// train::Constraints::dynamic. Needs a density.
+  int dynamic_epochs = 0;
   double step = 0.7;       ///< A step's density over that before it.
   int step_epochs = 2;     ///< Tuning after a step.
   int more_epochs = 6;     ///< Tuning again where that was too little.

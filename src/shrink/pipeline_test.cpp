@@ -65,12 +65,17 @@ class FakeCoach : public Coach {
       std::optional<Tensor>& weights = graph.value(graph.find(name)).constant;
       weights = codec::expand(codec::cluster(*weights, how));
     }
+    for (const auto& [name, dynamic] : constraints.dynamic) {
+      ++chosen;
+      std::optional<Tensor>& weights = graph.value(graph.find(name)).constant;
+      prune::apply(graph, {{name, dynamic.choose(weights->data<float>(), 1)}});
+    }
     for (const auto& [name, books] : constraints.books) {
       EXPECT_EQ(codec::expand(books), *graph.value(graph.find(name)).constant);
     }
   }
 
-  int scans = 0, tests = 0, tunes = 0, clustered = 0, fail_at = -1;
+  int scans = 0, tests = 0, tunes = 0, clustered = 0, chosen = 0, fail_at = -1;
 
  private:
   double loss(const ir::Graph& graph, const std::string& name) const {
@@ -186,6 +191,32 @@ TEST_F(ShrinkTest, ANetworkGivenAtItsDensityIsTunedAllTheSame) {
   EXPECT_NEAR(second.points.back().density, 0.6, 0.01);
 }
 
+TEST_F(ShrinkTest, PrunesInOneTrainingDownToTheDensity) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  options_.codebooks = false;
+  options_.density = 0.2;
+  options_.dynamic_epochs = 5;
+  const Result first = compress(graph, options_, coach, {});
+  EXPECT_EQ(coach.chosen, 2) << "layers";
+  EXPECT_EQ(coach.tunes, 2) << "and settled";
+  EXPECT_EQ(first.points[1].name, "pruned to 20.0 %");
+  EXPECT_EQ(first.points[1].epochs, 5);
+  // The layer that matters less gives up more.
+  EXPECT_GT(first.densities[0].second, 1.5 * first.densities[1].second);
+  // On from there: what is zero stays so.
+  std::filesystem::remove_all(folder_);
+  options_.original = graph;
+  options_.density = 0.1;
+  FakeCoach another(graph);
+  const Result second = compress(first.pruned, options_, another, {});
+  EXPECT_NEAR(second.points[2].density, 0.1, 0.001);
+  for (const auto& [name, mask] : prune::masks_of(second.pruned)) {
+    const prune::Mask before = prune::masks_of(first.pruned).at(name);
+    for (std::size_t i = 0; i < mask.size(); ++i) ASSERT_LE(mask[i], before[i]) << name << " " << i;
+  }
+}
+
 TEST_F(ShrinkTest, AFolderOfAnotherRunIsRefused) {
   const ir::Graph graph = two_layers();
   FakeCoach coach(graph);
@@ -281,7 +312,8 @@ TEST_F(ShrinkTest, OptionsThatMakeNoSenseAreRefused) {
   FakeCoach coach(graph);
   for (const auto spoil :
        {+[](Options& o) { o.budget = -1; }, +[](Options& o) { o.step = 1; },
-        +[](Options& o) { o.rates.clear(); }, +[](Options& o) { o.density = 1.5; }}) {
+        +[](Options& o) { o.rates.clear(); }, +[](Options& o) { o.density = 1.5; },
+        +[](Options& o) { o.dynamic_epochs = 3; }}) {
     Options options = options_;
     spoil(options);
     EXPECT_THROW(static_cast<void>(compress(graph, options, coach, {})), InputError);

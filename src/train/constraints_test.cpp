@@ -1,8 +1,10 @@
-// What training keeps: masks, codebooks, and weights that are clustered again and again.
+// What training keeps: masks, also such that are chosen again and again, codebooks, and weights
+// that are clustered again and again.
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -171,6 +173,98 @@ TEST(Session, ClusteredTrainingResumesToTheSameResult) {
   // Other clusters are another run.
   test.constraints.clusters["ip2.weight"].rate = 0.1;
   EXPECT_NE(error_of([&] { second.train(test.options, test.constraints); }), "");
+}
+
+/// A dynamic mask over the small network's larger matrix, of which an eighth stays.
+struct Dynamic {
+  const Sets sets;
+  ir::Graph start = small_network();
+  Constraints constraints;
+  Options options = quick();
+
+  Dynamic() {
+    for (const prune::Layer& layer : prune::prunable_layers(start)) {
+      if (layer.value != "ip1.weight") continue;
+      prune::Options how;
+      how.method = prune::Method::magnitude;
+      constraints.dynamic[layer.value] = {layer, how, 1, 0.125, {}};
+    }
+    options.epochs = 8;  // Of 16 steps.
+    options.choose_every = 3;
+  }
+  static std::size_t alive(const Session& session) {
+    const Tensor weights = session.weight("ip1.weight");
+    return weights.data<float>().size() -
+           static_cast<std::size_t>(std::ranges::count(weights.data<float>(), 0.0F));
+  }
+};
+
+TEST(Session, DynamicMasksFallToTheirDensityAndLetWeightsComeBack) {
+  Dynamic test;
+  Session trained = session(test.sets, test.start);
+  std::vector<std::size_t> alive;
+  std::vector<float> before;
+  std::size_t back = 0, back_later = 0;
+  const Outcome outcome =
+      trained.train(test.options, test.constraints, [&](const Progress& progress) {
+        const std::int64_t step = 16 * (progress.epoch - 1) + progress.batch;
+        alive.push_back(Dynamic::alive(trained));
+        const Tensor weights = trained.weight("ip1.weight");
+        const std::span<const float> now = weights.data<float>();
+        for (std::size_t i = 0; i < before.size(); ++i) {
+          if (before[i] == 0 && now[i] != 0) ++(step <= 64 ? back : back_later);
+        }
+        before.assign(now.begin(), now.end());
+        return true;
+      });
+  EXPECT_EQ(alive.front(), 16U * 128);
+  EXPECT_TRUE(std::ranges::is_sorted(alive, std::greater<>()));
+  EXPECT_EQ(alive.back(), 16U * 128 / 8);
+  EXPECT_GT(back, 0U);
+  EXPECT_EQ(back_later, 0U) << "masks stay after half of the steps";
+  EXPECT_GT(outcome.test_accuracy, 0.6);
+}
+
+TEST(Session, DynamicMasksStayWithinOlderOnes) {
+  Dynamic test;
+  prune::DynamicMask& dynamic = test.constraints.dynamic.at("ip1.weight");
+  for (std::size_t i = 0; i < 16 * 128; ++i) dynamic.older.push_back(i % 2);
+  dynamic.first = 0.5;
+  test.constraints.masks["ip1.weight"] = dynamic.older;
+  Session trained = session(test.sets, test.start);
+  trained.train(test.options, test.constraints, [&](const Progress&) {
+    const Tensor weights = trained.weight("ip1.weight");
+    for (std::size_t i = 0; i < 16 * 128; i += 2) EXPECT_EQ(weights.data<float>()[i], 0);
+    return true;
+  });
+  EXPECT_EQ(Dynamic::alive(trained), 16U * 128 / 8);
+}
+
+/// In the middle of the choices and behind them, and with averages of what masks leave.
+TEST(Session, DynamicTrainingResumesToTheSameResult) {
+  Dynamic test;
+  test.options.average = 0.3;
+  Session whole = session(test.sets, test.start);
+  whole.train(test.options, test.constraints);
+  EXPECT_EQ(Dynamic::alive(whole), 16U * 128 / 8);
+  test.options.checkpoints.path = temporary("dynamic");
+  for (const int until : {20, 30}) {
+    int calls = 0;
+    Session part = session(test.sets, test.start);
+    EXPECT_FALSE(
+        part.train(test.options, test.constraints, [&](const Progress&) { return ++calls < until; })
+            .complete);
+  }
+  Session last = session(test.sets, test.start);
+  EXPECT_TRUE(last.train(test.options, test.constraints).resumed);
+  EXPECT_EQ(weights_of(last.graph()), weights_of(whole.graph()));
+  // Another density is another run, and averages begin behind the last choice.
+  test.constraints.dynamic.at("ip1.weight").last = 0.1;
+  EXPECT_NE(error_of([&] { last.train(test.options, test.constraints); }), "");
+  test.options.checkpoints.path.clear();
+  test.options.average = 0.6;
+  EXPECT_EQ(error_of([&] { last.train(test.options, test.constraints); }),
+            "the averaged share is 0.6, but masks are chosen in the first 0.5 of all steps");
 }
 
 /// One step of plain gradient descent moves an entry by rate times the mean gradient of its

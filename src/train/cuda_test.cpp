@@ -137,7 +137,7 @@ TEST_F(Cuda, RemembersATeachersAnswers) {
   const ir::Graph taught_by = teacher.graph();
   options.epochs = 1;
   options.augmentation = {true, 0, 0};
-  options.distillation.teacher = &taught_by;
+  options.distillation.teachers = {&taught_by};
   std::vector<double> losses;
   for (const bool once : {false, true}) {
     options.distillation.once = once;

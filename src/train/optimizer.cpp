@@ -55,8 +55,9 @@ std::size_t padded_entries(const codec::CodebookOptions& how) {
 
 }  // namespace
 
-Optimizer::Optimizer(Module& module, const Options& options, const Constraints& constraints)
-    : module_(module), options_(options) {
+Optimizer::Optimizer(Module& module, const Options& options, const Constraints& constraints,
+                     std::int64_t choosing)
+    : module_(module), options_(options), choosing_(choosing) {
   const torch::NoGradGuard guard;
   for (const auto& [name, bytes] : constraints.masks) add_mask(find(module, name, "mask"), bytes);
   for (const auto& [name, books] : constraints.codebooks) {
@@ -66,9 +67,16 @@ Optimizer::Optimizer(Module& module, const Options& options, const Constraints& 
     if (constraints.codebooks.contains(name)) fail("'{}': has codebooks and is clustered", name);
     add_clusters(find(module, name, "clusters"), how);
   }
+  for (const auto& [name, how] : constraints.dynamic) {
+    if (constraints.codebooks.contains(name) || constraints.clusters.contains(name)) {
+      fail("'{}': has codebooks or is clustered, and a dynamic mask", name);
+    }
+    add_dynamic(find(module, name, "dynamic mask"), how);
+  }
   for (Variable& variable : module.parameters()) {
     if (constraints.codebooks.contains(variable.name)) continue;
     if (constraints.clusters.contains(variable.name)) continue;
+    if (constraints.dynamic.contains(variable.name)) continue;
     free_.push_back(&variable);
     momenta_.push_back(torch::zeros_like(variable.tensor));
   }
@@ -153,6 +161,46 @@ void Optimizer::add_clusters(Variable& variable, const codec::CodebookOptions& h
   clusters_.push_back(std::move(clusters));
 }
 
+void Optimizer::add_dynamic(Variable& variable, const prune::DynamicMask& how) {
+  if (how.layer.weights.size() != variable.tensor.numel()) {
+    fail("dynamic mask for '{}': its layer has {} weights, the constant {}", variable.name,
+         how.layer.weights.size(), variable.tensor.numel());
+  }
+  Dynamic dynamic{&variable, how, variable.tensor.detach().clone(), {}, {}};
+  dynamic.momentum = torch::zeros_like(dynamic.hidden);
+  dynamic.keep = torch::ones_like(dynamic.hidden);
+  choose(dynamic, choosing_ > 0 ? 0 : 1);
+  dynamic_.push_back(std::move(dynamic));
+}
+
+void Optimizer::choose(Dynamic& dynamic, double share) {
+  // The loss shows it too; whoever looks at that can say more.
+  if (!dynamic.hidden.isfinite().all().item<bool>()) return;
+  const syncopate::Tensor weights = to_host(dynamic.hidden);
+  prune::Mask mask = dynamic.how.choose(weights.data<float>(), share);
+  const Tensor bytes = torch::from_blob(mask.data(), dynamic.hidden.sizes(), torch::kByte);
+  dynamic.keep.copy_(bytes);
+  dynamic.variable->tensor.copy_(dynamic.hidden * dynamic.keep);
+}
+
+void Optimizer::step_dynamic(Dynamic& dynamic, double rate, std::int64_t number) {
+  Tensor slope = gradient(*dynamic.variable);
+  const double decay = decay_of(*dynamic.variable);
+  if (decay != 0) slope.add_(dynamic.hidden, decay);
+  const bool stays = number >= choosing_;
+  if (stays) slope.mul_(dynamic.keep);
+  dynamic.hidden.add_(directions({slope}, {dynamic.momentum})[0], -rate);
+  const std::int64_t done = number + 1;
+  if (stays || (done < choosing_ && done % options_.choose_every != 0)) {
+    dynamic.variable->tensor.copy_(dynamic.hidden * dynamic.keep);
+    return;
+  }
+  choose(dynamic, static_cast<double>(done) / static_cast<double>(choosing_));
+  if (done < choosing_) return;
+  dynamic.hidden.mul_(dynamic.keep);
+  dynamic.momentum.mul_(dynamic.keep);
+}
+
 void Optimizer::cluster(Clusters& clusters) {
   // The loss shows it too; whoever looks at that can say more.
   if (!clusters.hidden.isfinite().all().item<bool>()) return;
@@ -213,6 +261,7 @@ void Optimizer::step(double rate, std::int64_t number) {
   if (options_.clip_gradient > 0) clip();
   step_free(rate);
   for (Book& book : books_) step_book(book, rate);
+  for (Dynamic& dynamic : dynamic_) step_dynamic(dynamic, rate, number);
   const bool again = (number + 1) % options_.cluster_every == 0;
   for (Clusters& clusters : clusters_) step_clusters(clusters, rate, again);
 }
@@ -286,6 +335,9 @@ std::map<std::string, torch::Tensor> Optimizer::parameters() const {
   std::map<std::string, torch::Tensor> result;
   for (const Variable* variable : free_) result["weights " + variable->name] = variable->tensor;
   for (const Book& book : books_) result["entries " + book.variable->name] = book.entries;
+  for (const Dynamic& dynamic : dynamic_) {
+    result["weights " + dynamic.variable->name] = dynamic.variable->tensor;
+  }
   return result;
 }
 
@@ -308,6 +360,12 @@ std::map<std::string, torch::Tensor> Optimizer::state() const {
     result["momentum " + name] = clusters.momentum;
     result["entries " + name] = clusters.entries;
     result["slots " + name] = clusters.slot;
+  }
+  for (const Dynamic& dynamic : dynamic_) {
+    const std::string& name = dynamic.variable->name;
+    result["hidden " + name] = dynamic.hidden;
+    result["momentum " + name] = dynamic.momentum;
+    result["keep " + name] = dynamic.keep;
   }
   return result;
 }

@@ -21,7 +21,9 @@ class Optimizer {
  public:
   /// Brings the parameters into the constraints at once. The module must outlive this. InputError
   /// for a constraint on an unknown constant, of another size, or one that contradicts another.
-  Optimizer(Module& module, const Options& options, const Constraints& constraints);
+  /// Dynamic masks are chosen in the first `choosing` steps.
+  Optimizer(Module& module, const Options& options, const Constraints& constraints,
+            std::int64_t choosing = 0);
 
   void clear_gradients();
   /// One step along the gradients that backward left, the `number`-th, from 0.
@@ -58,6 +60,14 @@ class Optimizer {
     Members members;        ///< Of entries that are not zero.
     torch::Tensor counts;   ///< Those of each entry, f64.
   };
+  /// A parameter that shows those of the weights behind it that a mask leaves.
+  struct Dynamic {
+    Variable* variable;
+    prune::DynamicMask how;
+    torch::Tensor hidden;
+    torch::Tensor momentum;
+    torch::Tensor keep;  ///< 0 or 1, in the parameter's type.
+  };
   struct Mask {
     Variable* variable;
     torch::Tensor keep;  ///< 0 or 1, in the parameter's type.
@@ -65,12 +75,15 @@ class Optimizer {
 
   void add_mask(Variable& variable, const std::vector<std::uint8_t>& bytes);
   void add_clusters(Variable& variable, const codec::CodebookOptions& how);
+  void add_dynamic(Variable& variable, const prune::DynamicMask& how);
   void add_book(Variable& variable, const codec::Codebooks& codebooks);
   double decay_of(const Variable& variable) const;
   void mask_gradients();
   void clip();
   void step_free(double rate);
   void step_book(Book& book, double rate);
+  void step_dynamic(Dynamic& dynamic, double rate, std::int64_t number);
+  void choose(Dynamic& dynamic, double share);
   void step_clusters(Clusters& clusters, double rate, bool again);
   void cluster(Clusters& clusters);
   /// What was made of codebooks, their padding included.
@@ -82,11 +95,13 @@ class Optimizer {
 
   Module& module_;
   Options options_;
-  std::vector<Variable*> free_;         ///< Parameters without codebooks and clusters.
+  std::int64_t choosing_;               ///< Steps in which dynamic masks are chosen.
+  std::vector<Variable*> free_;         ///< Parameters without codebooks, clusters, dynamic masks.
   std::vector<torch::Tensor> momenta_;  ///< Of those.
   std::vector<Mask> masks_;
   std::vector<Book> books_;
   std::vector<Clusters> clusters_;
+  std::vector<Dynamic> dynamic_;
 };
 
 }  // namespace syncopate::train

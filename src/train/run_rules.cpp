@@ -43,6 +43,7 @@ std::string identity_of(const Constraints& constraints) {
     text += fmt::format(", {} clustered to {} bits, rows {}, rate {}", name, how.bits,
                         how.rows_per_book, how.rate);
   }
+  for (const auto& [name, how] : constraints.dynamic) text += ", dynamic: " + how.text();
   return text;
 }
 
@@ -78,6 +79,8 @@ std::map<std::string, std::string> identity_of(const Run& run, const Options& op
       {"averaged share", number(options.average)},
       {"rate of codebooks", number(options.codebook_rate)},
       {"steps between clusterings", number(options.cluster_every)},
+      {"choice of masks",
+       fmt::format("every {} steps of {}", options.choose_every, options.choose_share)},
       {"augmentation", fmt::format("flip {}, shift {}, cutout {}", a.flip, a.crop_pad, a.cutout)},
       {"seed", number(options.seed)}};
   std::string how = fmt::format("scale {}, bgr {}", run.normalization.scale, run.normalization.bgr);
@@ -86,10 +89,11 @@ std::map<std::string, std::string> identity_of(const Run& run, const Options& op
     how += fmt::format(", std {}", deviation);
   all["normalization"] = how;
   const Distillation& d = options.distillation;
-  all["teacher"] = d.teacher
-                       ? fmt::format("{}, weight {}, temperature {}{}", identity_of(*d.teacher),
-                                     d.weight, d.temperature, d.once ? ", once" : "")
-                       : "none";
+  std::string teachers;
+  for (const ir::Graph* teacher : d.teachers) teachers += identity_of(*teacher) + ", ";
+  all["teacher"] = teachers.empty() ? "none"
+                                    : fmt::format("{}weight {}, temperature {}{}", teachers,
+                                                  d.weight, d.temperature, d.once ? ", once" : "");
   return all;
 }
 
@@ -113,12 +117,19 @@ void check_options(const Options& options, std::int64_t pictures) {
   require(options.distillation.weight >= 0 && options.distillation.weight <= 1,
           "the weight of distillation must be in [0, 1]");
   require(options.cluster_every >= 1, "there must be at least 1 step between clusterings");
+  require(options.choose_every >= 1, "there must be at least 1 step between choices of masks");
+  require(options.choose_share >= 0 && options.choose_share <= 1,
+          "the share of steps that masks are chosen in must be in [0, 1]");
   require(options.report_every >= 1 && options.test_every >= 1,
           "reports and tests come every 1 batch or epoch at the most");
 }
 
 std::int64_t averaged_steps(const Options& options, std::int64_t steps) {
   return static_cast<std::int64_t>(std::ceil(options.average * static_cast<double>(steps)));
+}
+
+std::int64_t choosing_steps(const Options& options, std::int64_t steps) {
+  return static_cast<std::int64_t>(std::ceil(options.choose_share * static_cast<double>(steps)));
 }
 
 double rate_at(const Options& options, std::int64_t step, std::int64_t steps_per_epoch) {

@@ -4,9 +4,23 @@
 
 namespace syncopate::train {
 
+Teacher::Teacher(const std::vector<const ir::Graph*>& graphs, const ModuleOptions& options,
+                 double temperature)
+    : temperature_(temperature) {
+  for (const ir::Graph* graph : graphs) {
+    modules_.push_back(std::make_unique<Module>(*graph, options));
+  }
+}
+
 torch::Tensor Teacher::logits(const torch::Tensor& x) {
   const torch::NoGradGuard guard;
-  return module_.logits(x, false);
+  if (modules_.size() == 1) return modules_[0]->logits(x, false);
+  std::vector<torch::Tensor> softened;
+  for (const std::unique_ptr<Module>& module : modules_) {
+    softened.push_back(torch::log_softmax(module->logits(x, false) / temperature_, 1));
+  }
+  // Softened again they are the mean; a factor on all of them makes no difference there.
+  return torch::logsumexp(torch::stack(softened), 0) * temperature_;
 }
 
 bool Teacher::look(const PictureStore& pictures, bool mirrored, const Watch& watch) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -13,12 +14,14 @@
 
 namespace syncopate::train {
 
-/// The network that distillation imitates. No gradients.
+/// The networks that distillation imitates, as one. No gradients.
 class Teacher {
  public:
-  Teacher(const ir::Graph& graph, const ModuleOptions& options) : module_(graph, options) {}
+  /// Several answer with the mean of their probabilities at `temperature`.
+  Teacher(const std::vector<const ir::Graph*>& graphs, const ModuleOptions& options,
+          double temperature);
 
-  /// What it answers, [pictures, classes].
+  /// What it answers, [pictures, classes]: before the softmax.
   torch::Tensor logits(const torch::Tensor& x);
 
   /// Is told how many pictures have been looked at, and of how many; returns false to stop.
@@ -31,7 +34,8 @@ class Teacher {
                            const std::vector<bool>& flips) const;
 
  private:
-  Module module_;
+  std::vector<std::unique_ptr<Module>> modules_;
+  double temperature_;
   std::int64_t count_ = 0;  ///< Pictures looked at.
   torch::Tensor answers_;   ///< [pictures, or mirror images behind them, classes].
 };

@@ -308,15 +308,21 @@ void Session::Impl::set_up(const Options& wanted, const Constraints& constraints
   check_options(options, train.count());
   identity = identity_of({module.graph(), train, test_identity, normalization, platform.precision},
                          options, constraints);
-  optimizer.emplace(module, options, constraints);
+  batch = std::min(options.batch, train.count());
+  batches = train.count() / batch;
+  const std::int64_t steps = options.epochs * batches;
+  const std::int64_t choosing = choosing_steps(options, steps);
+  optimizer.emplace(module, options, constraints, choosing);
   mean.reset();
   if (options.average > 0) {
     if (!constraints.clusters.empty()) fail("weights that are clustered are not averaged");
+    if (!constraints.dynamic.empty() && choosing > steps - averaged_steps(options, steps)) {
+      fail("the averaged share is {}, but masks are chosen in the first {} of all steps",
+           options.average, options.choose_share);
+    }
     mean.emplace(optimizer->parameters());
   }
   fill = mean_color(train);
-  batch = std::min(options.batch, train.count());
-  batches = train.count() / batch;
   step = 0;
   order_epoch = -1;
   loss_sum = correct_sum = epoch_seconds = 0;
@@ -333,9 +339,10 @@ void Session::Impl::set_up(const Options& wanted, const Constraints& constraints
 bool Session::Impl::prepare_teacher(const Callback& callback) {
   const std::string whose = identity["teacher"] + ", " + identity["augmentation"];
   const Distillation& how = options.distillation;
-  if (how.teacher == nullptr) teacher.reset();
-  if (how.teacher == nullptr || (teacher && teacher_identity == whose)) return true;
-  teacher.emplace(*how.teacher, ModuleOptions{device, torch::kFloat, type_of(platform.precision)});
+  if (how.teachers.empty()) teacher.reset();
+  if (how.teachers.empty() || (teacher && teacher_identity == whose)) return true;
+  teacher.emplace(how.teachers, ModuleOptions{device, torch::kFloat, type_of(platform.precision)},
+                  how.temperature);
   const auto watch = [&](std::int64_t done, std::int64_t all) {
     Progress progress;
     progress.looked_at = done;
@@ -431,7 +438,7 @@ Session::Session(Session&&) noexcept = default;
 
 Outcome Session::train(const Options& options, const Constraints& constraints,
                        const Callback& callback) {
-  if (const ir::Graph* teacher = options.distillation.teacher) {
+  for (const ir::Graph* teacher : options.distillation.teachers) {
     check_fit(*teacher, impl_->train);
     if (scores_of(*teacher) != impl_->scores) {
       fail("{}: the teacher gives {} scores, but {} gives {}; expected as many", teacher->source,

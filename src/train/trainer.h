@@ -11,6 +11,7 @@
 #include "data/dataset.h"
 #include "data/normalization.h"
 #include "ir/graph.h"
+#include "prune/dynamic.h"
 
 namespace syncopate::train {
 
@@ -40,13 +41,14 @@ struct Augmentation {
   bool operator==(const Augmentation&) const = default;
 };
 
-/// A network whose answers the trained one imitates (Hinton et al.): loss = (1 - weight) * cross
-/// entropy + weight * temperature^2 * divergence of the softened answers.
+/// Networks whose answers the trained one imitates (Hinton et al.): loss = (1 - weight) * cross
+/// entropy + weight * temperature^2 * divergence of the softened answers. Several teachers answer
+/// with the mean of their softened probabilities.
 struct Distillation {
-  const ir::Graph* teacher = nullptr;  ///< None: no distillation. Needed while training only.
+  std::vector<const ir::Graph*> teachers;  ///< None: no distillation. Needed while training only.
   double weight = 0.5;
   double temperature = 4;
-  /// The teacher looks at every picture, and its mirror image, once and unchanged, before training;
+  /// Teachers look at every picture, and its mirror image, once and unchanged, before training;
   /// otherwise at every picture as it is shown, which costs a forward pass of it in every step.
   bool once = false;
 };
@@ -81,6 +83,8 @@ struct Options {
   /// weights. See Constraints.
   double codebook_rate = 1;
   std::int64_t cluster_every = 1;  ///< Steps. See Constraints::clusters.
+  std::int64_t choose_every = 16;  ///< Steps. See Constraints::dynamic.
+  double choose_share = 0.5;       ///< Of all steps, the first ones. Likewise.
   Augmentation augmentation;
   Distillation distillation;
   std::uint64_t seed = 1;
@@ -104,6 +108,11 @@ struct Constraints {
   /// assignments stay and entries are their members' means. What the session
   /// hands back are entries. Masks hold for the weights behind.
   std::map<std::string, codec::CodebookOptions> clusters;
+  /// By the constant's name: masks that are chosen again every Options::choose_every steps for
+  /// Options::choose_share of all steps, then stay. The network computes with what they leave;
+  /// gradients go to all weights behind, as long as masks are chosen. Weights are
+  /// averaged (Options::average) under masks that stay.
+  std::map<std::string, prune::DynamicMask> dynamic;
 };
 
 /// One epoch in the log.

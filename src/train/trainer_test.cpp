@@ -186,11 +186,34 @@ TEST_P(Teaching, ATeacherIsImitated) {
   Sets wrong = sets;
   for (std::int32_t& label : wrong.train.labels) label = 3 - label;
   Session student = session(wrong, small_network(4));
-  options.distillation = {&dense, 1.0, 3.0, GetParam()};
+  options.distillation = {{&dense}, 1.0, 3.0, GetParam()};
   EXPECT_GT(student.train(options).test_accuracy, 0.85);
 }
 
 INSTANTIATE_TEST_SUITE_P(SeesEachOrOnce, Teaching, ::testing::Bool());
+
+/// Probabilities are averaged, not scores: teachers that contradict each other with certainty leave
+/// the pupil undecided between their answers, however much further apart one puts its scores.
+TEST(Session, SeveralTeachersAnswerWithTheirMean) {
+  Sets sets;
+  for (std::int32_t& label : sets.test.labels) label = 1;
+  const auto sure_of = [](std::size_t label, float score) {
+    ir::Graph graph = small_network();
+    for (float& weight : graph.value(graph.find("ip2.weight")).constant->mutable_data<float>()) {
+      weight = 0;
+    }
+    graph.value(graph.find("ip2.bias")).constant->mutable_data<float>()[label] = score;
+    return graph;
+  };
+  const ir::Graph first = sure_of(1, 60), second = sure_of(2, 600);
+  Options options = quick();
+  for (const bool once : {false, true}) {
+    Session pupil = session(sets, small_network(4));
+    options.distillation = {{&first, &second}, 1.0, 1.0, once};
+    pupil.train(options);
+    EXPECT_NEAR(pupil.score().loss, std::log(2.0), 0.1);
+  }
+}
 
 /// Unchanged pictures have the same answers whenever they are given.
 TEST(Session, RememberedAnswersAreThoseOfTheTeacher) {
@@ -202,7 +225,7 @@ TEST(Session, RememberedAnswersAreThoseOfTheTeacher) {
   std::vector<std::vector<float>> students;
   for (const bool once : {false, true}) {
     Session student = session(sets, small_network(4));
-    options.distillation = {&dense, 1.0, 3.0, once};
+    options.distillation = {{&dense}, 1.0, 3.0, once};
     for (int run = 0; run < 2; ++run) student.train(options);  // The second remembers the first's.
     students.push_back(weights_of(student.graph()));
   }
@@ -216,7 +239,7 @@ TEST(Session, ATeacherThatLooksOnceReportsAndCanBeStopped) {
   const Sets sets;
   const ir::Graph dense = small_network(3);
   Options options = quick();
-  options.distillation = {&dense, 1.0, 3.0, true};
+  options.distillation = {{&dense}, 1.0, 3.0, true};
   Session student = session(sets, small_network(4));
   std::int64_t looked_at = -1, to_look_at = 0;
   const Outcome stopped = student.train(options, {}, [&](const Progress& progress) {
@@ -265,7 +288,7 @@ TEST(Session, RefusesWhatDoesNotFit) {
             "training: momentum must be in [0, 1)");
   options = quick();
   const ir::Graph five = small_network(1, 5);
-  options.distillation.teacher = &five;
+  options.distillation.teachers = {&five};
   EXPECT_NE(error_of([&] {
               session(sets, small_network()).train(options);
             }).find("the teacher gives 5 scores, but"),

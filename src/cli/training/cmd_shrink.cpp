@@ -34,9 +34,11 @@ CoachOptions to_coach(const ShrinkArguments& arguments, const data::DataSet& set
   options.scan_pictures = arguments.scan_pictures;
   options.distill = !arguments.no_distillation;
   options.tuning.distillation.once = arguments.teacher_sees == "once";
-  if (!arguments.teacher.empty()) {
-    if (arguments.no_distillation) fail("--teacher: there is none with --no-distillation");
-    options.teacher = flow::load_model(to_model({.model = arguments.teacher}));
+  if (!arguments.teachers.empty() && arguments.no_distillation) {
+    fail("--teacher: there is none with --no-distillation");
+  }
+  for (const std::string& teacher : arguments.teachers) {
+    options.teachers.push_back(flow::load_model(to_model({.model = teacher})));
   }
   return options;
 }
@@ -45,8 +47,8 @@ CoachOptions to_coach(const ShrinkArguments& arguments, const data::DataSet& set
 std::string taught_by(const ShrinkArguments& from, const CoachOptions& coaching) {
   if (from.no_distillation) return "labels";
   std::string who = "distilled";
-  if (coaching.teacher) {
-    who += fmt::format(" from {:016x}", base::checksum(onnx::export_bytes(*coaching.teacher)));
+  for (const ir::Graph& teacher : coaching.teachers) {
+    who += fmt::format(" from {:016x}", base::checksum(onnx::export_bytes(teacher)));
   }
   return from.teacher_sees == "once" ? who + " once" : who;
 }
@@ -61,6 +63,7 @@ shrink::Options to_options(const CompressArguments& arguments, const CoachOption
   options.pruning = to_pruning(from.pruning);
   options.density = from.goal;
   options.step = from.step;
+  options.dynamic_epochs = from.dynamic_epochs;
   options.step_epochs = from.step_epochs;
   options.more_epochs = from.more_epochs;
   options.settle_epochs = from.settle_epochs;
@@ -119,7 +122,7 @@ void shrink_command(const CompressArguments& arguments, int threads, Console& co
       fail("--original {}: looks at other pictures than {}", from.original, arguments.model.model);
     }
     restore_batch_norms(*original, train, normalization, coaching.platform, console);
-    if (coaching.distill && !coaching.teacher) coaching.teacher = original;
+    if (coaching.distill && coaching.teachers.empty()) coaching.teachers = {*original};
   }
   const shrink::Options options = to_options(arguments, coaching, std::move(original));
   ProgressBar bar(console.progress_visible());

@@ -137,12 +137,12 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
       data::load_data(recipe.data, arguments.root, data::Split::test, shape, 0);
   const data::Normalization normalization =
       flow::normalization(to_input(arguments.normalization), train_set.channels);
-  std::optional<ir::Graph> teacher;
-  if (!arguments.teacher.empty()) {
-    teacher = flow::load_model(to_model({.model = arguments.teacher}));
-    options.distillation.teacher = &*teacher;
-    options.distillation.once = arguments.teacher_sees == "once";
+  std::vector<ir::Graph> teachers;
+  for (const std::string& teacher : arguments.teachers) {
+    teachers.push_back(flow::load_model(to_model({.model = teacher})));
   }
+  for (const ir::Graph& teacher : teachers) options.distillation.teachers.push_back(&teacher);
+  options.distillation.once = arguments.teacher_sees == "once";
   const train::Platform platform = to_platform(arguments.device, arguments.precision, threads);
   restore_batch_norms(graph, train_set, normalization, platform, console);
   const train::Constraints constraints =

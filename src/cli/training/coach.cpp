@@ -49,11 +49,16 @@ void TrainingCoach::tune(ir::Graph& graph, const shrink::Constraints& constraint
   options.rate *= rate;
   options.checkpoints.path = checkpoint;
   if (!constraints.clusters.empty()) options.average = 0;
-  options.distillation.teacher = !options_.distill  ? nullptr
-                                 : options_.teacher ? &*options_.teacher
-                                                    : &dense_;
+  options.choose_share = std::min(options.choose_share, 1 - options.average);
+  if (options_.distill) {
+    for (const ir::Graph& teacher : options_.teachers) {
+      options.distillation.teachers.push_back(&teacher);
+    }
+    if (options_.teachers.empty()) options.distillation.teachers = {&dense_};
+  }
   const train::Outcome outcome = session_.train(
-      options, {constraints.masks, constraints.books, constraints.clusters}, progress_);
+      options, {constraints.masks, constraints.books, constraints.clusters, constraints.dynamic},
+      progress_);
   if (!outcome.complete) throw Interrupted();
   graph = session_.graph();
   std::error_code ignored;  // A checkpoint that stays is only in the way of nobody.

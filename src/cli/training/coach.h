@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "data/normalization.h"
@@ -18,8 +19,8 @@ struct CoachOptions {
   train::Platform platform;
   train::Options tuning;           ///< Epochs, rate and checkpoint are the pipeline's.
   std::int64_t scan_pictures = 0;  ///< Of the training pictures, evenly spread.
-  bool distill = true;             ///< From the dense network or `teacher`.
-  std::optional<ir::Graph> teacher;
+  bool distill = true;             ///< From the dense network or `teachers`.
+  std::vector<ir::Graph> teachers;
 };
 
 /// The pipeline's Coach on libtorch.
