@@ -212,6 +212,7 @@ class Compress(unittest.TestCase):
         for words, message in ((["--data", "mnist"], "set SYNCOPATE_DATA"), (["--data", "no/folder"], "no/folder"),
                                (["--data", "shapes", "--budget", "-1"], "--budget"),
                                (["--budget", "1"], "--budget requires --data"),
+                               (["--data", "shapes", "--dynamic-epochs", "3"], "--dynamic-epochs requires --density"),
                                (["--data", "shapes", "--no-distillation", "--teacher", "zoo:cifar10-quick"],
                                 "--teacher: there is none with --no-distillation"),
                                (["--data", "shapes", "--teacher", "nothing.onnx"], "cannot open"),

@@ -59,13 +59,15 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
   option("--data-root", shrink.root, "Folder of data sets [$SYNCOPATE_DATA]", "DIR");
   option("--budget", shrink.budget, "Points of top-1 that may be lost in all [0.5]", "P")
       ->check(CLI::Range(0.0, 100.0).description(""));
-  option("--density", shrink.goal,
-         "Prune to this density, whatever it costs [as the budget allows]", "D")
-      ->check(CLI::Range(0.0, 1.0).description(""));
+  CLI::Option* density =
+      option("--density", shrink.goal,
+             "Prune to this density, whatever it costs [as the budget allows]", "D")
+          ->check(CLI::Range(0.0, 1.0).description(""));
   option("--dynamic-epochs", shrink.dynamic_epochs,
          "Prune to --density in one training of N epochs, in the first half of which weights that "
          "went may come back, instead of by steps [0]",
-         "N");
+         "N")
+      ->needs(density);
   option("--step", shrink.step, "Density after a step over that before it [0.7]", "X")
       ->check(CLI::Range(0.01, 0.99).description(""));
   option("--step-epochs", shrink.step_epochs, "Tuning after a step [2]", "N");

@@ -21,7 +21,7 @@ inline constexpr std::uint32_t kSymbols = 2 * kMagnitudeSymbols;
 
 inline Token magnitude_token(std::uint32_t magnitude) {
   if (magnitude < kDirect) return {magnitude, 0, 0};
-  const int octave = std::bit_width(magnitude) - 1;  // 7 to 29
+  const int octave = static_cast<int>(std::bit_width(magnitude)) - 1;  // 7 to 29
   const int bits = octave - 4;
   return {kDirect + static_cast<std::uint32_t>(octave - 7) * 16 + ((magnitude >> bits) & 15),
           magnitude & ((1U << bits) - 1), bits};
