@@ -129,7 +129,7 @@ std::int64_t averaged_steps(const Options& options, std::int64_t steps) {
 }
 
 std::int64_t choosing_steps(const Options& options, std::int64_t steps) {
-  return static_cast<std::int64_t>(std::ceil(options.choose_share * static_cast<double>(steps)));
+  return static_cast<std::int64_t>(options.choose_share * static_cast<double>(steps));
 }
 
 double rate_at(const Options& options, std::int64_t step, std::int64_t steps_per_epoch) {
