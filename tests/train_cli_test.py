@@ -208,6 +208,18 @@ class Compress(unittest.TestCase):
         for row in imbalance["rows"]:
             self.assertEqual(row[2], 1, row)
 
+    def test_pruned_in_one_training_that_two_teachers_watch(self):
+        output = self.path / "sparse.onnx"
+        words = {str(self.output): str(output), str(self.model): "zoo:cifar10-quick"}
+        result = run(*(words.get(word, word) for word in self.quick), "--method", "magnitude", "--dynamic-epochs", "2", "--average",
+                     "0.6", "--teacher", "zoo:cifar10-quick", "--teacher", "zoo:cifar10-quick", "--teacher-sees", "once")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("pruned to 40.0 %", result.stderr)
+        self.assertEqual(result.stderr.count("dynamic: epoch"), 2)
+        nodes = json.loads(run("inspect", str(output), "--json").stdout)["nodes"]
+        kept, weights = (sum(node["weights"] - node["zeros"] for node in nodes), sum(node["weights"] for node in nodes))
+        self.assertAlmostEqual(kept / weights, 0.4, delta=0.005)
+
     def test_refusals(self):
         for words, message in ((["--data", "mnist"], "set SYNCOPATE_DATA"), (["--data", "no/folder"], "no/folder"),
                                (["--data", "shapes", "--budget", "-1"], "--budget"),
