@@ -101,7 +101,7 @@ struct Session::Impl {
   void average();
   void measure_statistics();
   bool end_epoch(Outcome& outcome, const Callback& callback);
-  bool report(const Outcome& outcome, const Callback& callback, const EpochLog* finished);
+  bool report(const Callback& callback, const EpochLog* finished);
   void check_loss();
   void save(const Outcome& outcome);
   void restore(const Checkpoint& checkpoint, Outcome& outcome);
@@ -240,8 +240,7 @@ void Session::Impl::check_loss() {
       source, (step - 1) / batches + 1, rate_at(options, step - 1, batches));
 }
 
-bool Session::Impl::report(const Outcome& outcome, const Callback& callback,
-                           const EpochLog* finished) {
+bool Session::Impl::report(const Callback& callback, const EpochLog* finished) {
   if (!callback) return true;
   const double spent = seconds_since(begun);
   const std::int64_t done = step - first_step, all = options.epochs * batches;
@@ -260,7 +259,6 @@ bool Session::Impl::report(const Outcome& outcome, const Callback& callback,
   }
   progress.finished = finished;
   progress.resumed = resumed && done == 0;
-  (void)outcome;
   return callback(progress);
 }
 
@@ -375,12 +373,12 @@ bool Session::Impl::end_epoch(Outcome& outcome, const Callback& callback) {
   // Where epochs take a second, keeping each would take as long as training.
   if (last || (due && seconds_since(saved) >= 9 * save_seconds)) save(outcome);
   mark = Clock::now();
-  return report(outcome, callback, &outcome.log.back());
+  return report(callback, &outcome.log.back());
 }
 
 void Session::Impl::run(const Callback& callback, Outcome& outcome) {
   begun = mark = saved = Clock::now();
-  bool go_on = report(outcome, callback, nullptr);
+  bool go_on = report(callback, nullptr);
   Clock::time_point told = Clock::now();
   const std::int64_t end = options.epochs * batches;
   while (go_on && step < end) {
@@ -395,7 +393,7 @@ void Session::Impl::run(const Callback& callback, Outcome& outcome) {
       continue;
     }
     if (seconds_since(saved) > 60 * options.checkpoints.every_minutes) save(outcome);
-    go_on = report(outcome, callback, nullptr);
+    go_on = report(callback, nullptr);
   }
   outcome.complete = step == end;
   if (!outcome.complete && step > first_step) save(outcome);

@@ -37,9 +37,7 @@ CoachOptions to_coach(const ShrinkArguments& arguments, const data::DataSet& set
   if (!arguments.teachers.empty() && arguments.no_distillation) {
     fail("--teacher: there is none with --no-distillation");
   }
-  for (const std::string& teacher : arguments.teachers) {
-    options.teachers.push_back(flow::load_model(to_model({.model = teacher})));
-  }
+  options.teachers = load_teachers(arguments.teachers);
   return options;
 }
 

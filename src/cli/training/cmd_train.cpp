@@ -137,10 +137,7 @@ void train_command(const TrainArguments& arguments, int threads, Console& consol
       data::load_data(recipe.data, arguments.root, data::Split::test, shape, 0);
   const data::Normalization normalization =
       flow::normalization(to_input(arguments.normalization), train_set.channels);
-  std::vector<ir::Graph> teachers;
-  for (const std::string& teacher : arguments.teachers) {
-    teachers.push_back(flow::load_model(to_model({.model = teacher})));
-  }
+  const std::vector<ir::Graph> teachers = load_teachers(arguments.teachers);
   for (const ir::Graph& teacher : teachers) options.distillation.teachers.push_back(&teacher);
   options.distillation.once = arguments.teacher_sees == "once";
   const train::Platform platform = to_platform(arguments.device, arguments.precision, threads);

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "cli/arguments.h"
+#include "flow/model.h"
+
 namespace syncopate::cli {
 namespace {
 
@@ -110,6 +113,14 @@ Recipe recipe_for(const TrainArguments& arguments, bool from_scratch) {
   options.distillation.weight = arguments.teacher_weight;
   options.distillation.temperature = arguments.temperature;
   return recipe;
+}
+
+std::vector<ir::Graph> load_teachers(const std::vector<std::string>& models) {
+  std::vector<ir::Graph> teachers;
+  for (const std::string& model : models) {
+    teachers.push_back(flow::load_model(to_model({.model = model})));
+  }
+  return teachers;
 }
 
 std::string to_text(const Recipe& recipe) {

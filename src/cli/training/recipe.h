@@ -1,8 +1,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/options.h"
+#include "ir/graph.h"
 #include "train/parameters.h"
 #include "train/trainer.h"
 
@@ -24,6 +26,9 @@ train::Augmentation augmentation_for(const std::string& data);
 
 /// `device`: auto, cpu or cuda. `precision`: f32, bf16, or auto, which is bf16 where it is fast.
 train::Platform to_platform(const std::string& device, const std::string& precision, int threads);
+
+/// The networks that distillation imitates. InputError for one that cannot be read.
+std::vector<ir::Graph> load_teachers(const std::vector<std::string>& models);
 
 /// One line: "60 epochs of 128 pictures, rate 0.1 ...".
 std::string to_text(const Recipe& recipe);
