@@ -110,9 +110,9 @@ _syncopate() {
       quantize) options+=" $model $input --output" ;;
       compress)
         options+=" $model $structure ${input#--input } --output --mode --bits --codebook --rate --tolerance --rows --layer --other-bits --json"
-        options+=" --data --data-root --budget --density --dynamic-epochs --step --step-epochs --more-epochs --settle-epochs --zero-rates --zero-epochs --cluster-epochs --book-epochs"
+        options+=" --data --data-root --budget --density --dynamic-epochs --divide --step --step-epochs --more-epochs --settle-epochs --zero-rates --zero-epochs --cluster-epochs --book-epochs"
         options+=" --conv-bits --fc-bits --rates --scan-pictures --batch --learning-rate --weight-decay --average --no-distillation --original --teacher --teacher-sees"
-        options+=" --flip --shift --device --precision --work --report"
+        options+=" --flip --shift --cutout --device --precision --work --report"
         ;;
       decompress) options+=" --output" ;;
       eval) options+=" $model --data --data-root --label-offset --json --limit --normalize --mean --std --scale --bgr --bits --threshold-weights --threshold-activations" ;;

@@ -206,6 +206,7 @@ class Commands(Case):
         self.assertLess(kept("--method", "balanced", "-d", "0.5", "--q-rounding", "down"), 0.46)
         self.assertAlmostEqual(kept("--method", "magnitude", "-d", "0.1", "--global"), 0.1, places=2)
         self.assertAlmostEqual(kept("-d", "0.3", "--global", "--scale", "layer"), 0.3, places=2)
+        self.assertAlmostEqual(kept("--method", "magnitude", "-d", "0.1", "--global", "--scale", "lamp"), 0.1, places=2)
         for message, options in [
                 ("--method 2:4 keeps 2 of 4 inputs; leave out --density", ["--method", "2:4", "-d", "0.5"]),
                 ("--method 5:4: expected coarse, magnitude, balanced, or N:M with N of every M inputs kept, e.g. 2:4",

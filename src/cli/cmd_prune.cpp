@@ -148,7 +148,9 @@ prune::Options to_pruning(const PruneArguments& arguments) {
       arguments.q_rounding == "down" ? prune::QRounding::down : prune::QRounding::alternate;
   options.group_1x1 = arguments.group;
   options.global = arguments.global;
-  options.scale = arguments.scale == "layer" ? prune::Scale::layer : prune::Scale::none;
+  options.scale = arguments.scale == "lamp"    ? prune::Scale::lamp
+                  : arguments.scale == "layer" ? prune::Scale::layer
+                                               : prune::Scale::none;
   options.least_density = arguments.least_density;
   return options;
 }

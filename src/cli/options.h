@@ -133,6 +133,7 @@ struct ShrinkArguments {
   PruneArguments pruning;  ///< Of its fields only those of structure and `keep`.
   double goal = 0, step = 0.7;
   int dynamic_epochs = 0;  ///< 0: by steps.
+  std::string divide = "scan";
   int step_epochs = 2, more_epochs = 6, settle_epochs = 10, zero_epochs = 10;
   int cluster_epochs = 0, book_epochs = 3;
   std::vector<double> zero_rates;
@@ -147,6 +148,7 @@ struct ShrinkArguments {
   std::string teacher_sees = "each";
   std::optional<bool> flip;  ///< Absent: as suits the data.
   std::optional<int> shift;
+  int cutout = 0;
   std::string device = "auto", precision = "auto";
   InputArguments normalization;
   std::string work, html;

@@ -68,6 +68,11 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
          "went may come back, instead of by steps [0]",
          "N")
       ->needs(density);
+  option("--divide", shrink.divide,
+         "What layers share a density by: the loss when one alone is pruned (scan), or their "
+         "weights (lamp: layer-adaptive magnitude) [scan]",
+         "HOW")
+      ->check(CLI::IsMember({"scan", "lamp"}).description(""));
   option("--step", shrink.step, "Density after a step over that before it [0.7]", "X")
       ->check(CLI::Range(0.01, 0.99).description(""));
   option("--step-epochs", shrink.step_epochs, "Tuning after a step [2]", "N");
@@ -114,6 +119,8 @@ void add_shrink(App& app, ShrinkArguments& shrink) {
   option("--flip", shrink.flip, "Show pictures in the mirror, too [as suits the data]", "yes|no");
   option("--shift", shrink.shift, "Shift pictures by up to N pixels [as suits the data]", "N")
       ->check(CLI::Range(0, 64).description(""));
+  option("--cutout", shrink.cutout, "Paint over a square of N pixels [0]", "N")
+      ->check(CLI::Range(0, 4096).description(""));
   option("--device", shrink.device, "auto, cpu or cuda [auto]", "D")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}).description(""));
   option("--precision", shrink.precision,
@@ -148,10 +155,12 @@ void add_prune(App& root, PruneArguments& prune) {
   app.add_flag("--global", prune.global,
                "One threshold over all layers: --density is that of the whole network")
       ->group("Whole network");
-  words("--scale", prune.scale,
-        "What that threshold compares: scores as they are (none), or over the root mean square of "
-        "the layer's weights (layer) [none]",
-        {"none", "layer"})
+  words(
+      "--scale", prune.scale,
+      "What that threshold compares: scores as they are (none), over the root mean square of the "
+      "layer's weights (layer), or squared over the sum of those in the layer that are not smaller "
+      "(lamp) [none]",
+      {"none", "layer", "lamp"})
       ->group("Whole network");
   app.add_option("--least-density", prune.least_density, "What every layer keeps at least [0]")
       ->type_name("D")

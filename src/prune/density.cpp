@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 
@@ -15,10 +16,22 @@ struct Contender {
   Magnitudes values;
   Grid grid;
   Criterion criterion = Criterion::average;
-  float factor = 1;    ///< On every score.
+  float factor = 1;  ///< On every score.
+  /// Scale::lamp: sums of squares, over weights, of scores whose upper halves are no less than the
+  /// index. So scores that differ by under a hundredth count as equal in these sums.
+  std::vector<double> rest;
   double density = 0;  ///< What it keeps, in windows.
   bool fixed = false;  ///< Its density stands already.
 };
+
+/// How many upper halves a float's bits have.
+constexpr std::size_t kHalves = std::size_t{1} << 16;
+
+float scaled(const Contender& c, float value) {
+  if (c.rest.empty()) return value * c.factor;
+  const double rest = c.rest[std::bit_cast<std::uint32_t>(value) >> 16];
+  return rest > 0 ? static_cast<float>(static_cast<double>(value) * value / rest) : 0;
+}
 
 /// Calls visit(bits of the score, weights) for every window that is not removed. Scores are not
 /// negative, so their bits are ordered as they are.
@@ -26,8 +39,18 @@ template <class Visit>
 void for_each_score(const Contender& c, const Visit& visit) {
   for_each_window(c.layer->weights, c.grid, [&](const Window& at) {
     const float value = score(c.layer->weights, at, c.criterion, c.values);
-    if (value >= 0) visit(std::bit_cast<std::uint32_t>(value * c.factor), at.size());
+    if (value >= 0) visit(std::bit_cast<std::uint32_t>(scaled(c, value)), at.size());
   });
+}
+
+std::vector<double> rest_of(const Contender& c) {
+  std::vector<double> rest(kHalves, 0);
+  for_each_score(c, [&](std::uint32_t bits, std::int64_t size) {
+    const double value = std::bit_cast<float>(bits);
+    rest[bits >> 16] += value * value * static_cast<double>(size);
+  });
+  std::partial_sum(rest.rbegin(), rest.rend(), rest.rbegin());
+  return rest;
 }
 
 /// The largest threshold at which windows of at least that score hold `wanted` weights or more, as
@@ -36,7 +59,7 @@ std::uint32_t threshold(const std::vector<Contender>& contenders, double wanted)
   std::uint32_t high = 0;
   double above = 0;  // weights of scores whose upper half is larger
   for (const bool upper : {true, false}) {
-    std::vector<double> histogram(std::size_t{1} << 16, 0);
+    std::vector<double> histogram(kHalves, 0);
     for (const Contender& c : contenders) {
       if (c.fixed) continue;
       for_each_score(c, [&](std::uint32_t bits, std::int64_t size) {
@@ -80,6 +103,7 @@ Contender make_contender(const ir::Graph& graph, const Layer& layer, const Optio
   c.grid = windows ? grid_for(layer.weights, options) : single_weights(layer.weights);
   c.criterion = windows ? options.criterion : Criterion::max;
   if (options.scale == Scale::layer) c.factor = layer_factor(c.values);
+  if (options.scale == Scale::lamp) c.rest = rest_of(c);
   const auto own = options.layer_density.find(layer.node);
   c.fixed = own != options.layer_density.end();
   if (c.fixed) c.density = own->second;

@@ -73,6 +73,57 @@ TEST(GlobalDensity, ScaledByLayerForgetsHowLargeALayersWeightsAre) {
   EXPECT_NEAR(layer_densities(graph, options).at("conv1"), 0.3, 0.03);
 }
 
+/// Layer-adaptive magnitudes as they are defined, all of them sorted: largest first.
+std::vector<double> layer_adaptive(std::span<const float> weights) {
+  std::vector<double> squares(weights.begin(), weights.end());
+  for (double& value : squares) value *= value;
+  std::ranges::sort(squares, std::greater());
+  double sum = 0;
+  for (double& value : squares) value /= sum += value;
+  return squares;
+}
+
+TEST(GlobalDensity, LayerAdaptiveMagnitudesAreThoseOfTheDefinition) {
+  const ir::Graph graph = network({1, 0.01F, 0.3F}, 7);
+  std::map<std::string, std::vector<double>> scores;
+  std::vector<double> all;
+  for (const Layer& layer : prunable_layers(graph)) {
+    auto& own = scores[layer.node];
+    own = layer_adaptive(graph.value(layer.weights.value).constant->data<float>());
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  std::ranges::sort(all, std::greater());
+  for (const double density : {0.5, 0.2, 0.05}) {
+    const Options options{
+        .method = Method::magnitude, .density = density, .global = true, .scale = Scale::lamp};
+    const auto least = all[static_cast<std::size_t>(density * static_cast<double>(all.size())) - 1];
+    for (const auto& [node, found] : layer_densities(graph, options)) {
+      const auto kept = static_cast<double>(
+          std::ranges::count_if(scores.at(node), [&](double s) { return s >= least; }));
+      EXPECT_NEAR(found, kept / 9216, 0.01 * density) << node;
+    }
+    EXPECT_NEAR(kept_share(make_masks(graph, options)), density, 1e-3);
+  }
+}
+
+TEST(GlobalDensity, LayerAdaptiveMagnitudesSpareSmallLayersAndWorkOnWindows) {
+  ir::Graph graph = network({1, 1}, 8);
+  Tensor small(DType::f32, {32, 32, 1, 1});
+  Random random(9);
+  for (float& value : small.mutable_data<float>()) value = static_cast<float>(random.normal());
+  ir::Conv conv;
+  conv.window = {{1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}};
+  graph.outputs = {graph.add_node(
+      "small", conv, {graph.outputs[0], graph.add_constant("small.w", std::move(small))}, "z")};
+  for (const Method method : {Method::magnitude, Method::coarse}) {
+    const Options options{.method = method, .density = 0.2, .global = true, .scale = Scale::lamp};
+    const auto densities = layer_densities(graph, options);
+    EXPECT_GT(densities.at("small"), 2 * densities.at("conv0"));
+    EXPECT_NEAR(densities.at("conv0"), densities.at("conv1"), 0.01);
+    EXPECT_NEAR(kept_share(make_masks(graph, options)), 0.2, 1e-3);
+  }
+}
+
 TEST(GlobalDensity, LayersKeepTheLeastAndTheirOwn) {
   const ir::Graph graph = network({1, 0.01F, 1, 1}, 3);
   Options options{.method = Method::magnitude, .density = 0.3, .global = true};

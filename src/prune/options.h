@@ -30,8 +30,11 @@ enum class QRounding : std::uint8_t {
 
 /// What one threshold over layers compares.
 enum class Scale : std::uint8_t {
-  none,  ///< Scores as they are.
-  layer  ///< Scores over the root mean square of the layer's weights.
+  none,   ///< Scores as they are.
+  layer,  ///< Scores over the root mean square of the layer's weights.
+  /// Squares of scores over the sum of the squares, in the same layer, of all that are not smaller:
+  /// what a layer would lose of what it still has (layer-adaptive magnitude: Lee et al. 2021).
+  lamp
 };
 
 /// Extents of a window. Convolution: (inputs, outputs, height, width); fully connected: (inputs,

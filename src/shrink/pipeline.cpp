@@ -38,13 +38,16 @@ std::string identity_of(const ir::Graph& network, const Options& o) {
   return fmt::format(
       "network {:016x}{}, budget {}, {} density {} step {}, epochs {} {} {} {}, bits {} {}, rows "
       "{}, "
-      "rates {}, other {}, {}{}{}{}{}",
+      "rates {}, other {}, {}{}{}{}{}{}",
       base::checksum(onnx::export_bytes(network)),
       o.original ? fmt::format(" of {:016x}", base::checksum(onnx::export_bytes(*o.original))) : "",
       o.budget, prune::name_of(o.pruning.method), o.density, o.step, o.step_epochs, o.more_epochs,
       o.settle_epochs, o.book_epochs, o.conv_bits, o.fc_bits, o.rows_per_book,
       fmt::join(o.rates, " "), o.other_bits, o.codebooks ? "" : "no codebooks, ",
       o.dynamic_epochs > 0 ? fmt::format("dynamic {}, ", o.dynamic_epochs) : "",
+      o.pruning.global
+          ? fmt::format("one threshold of scale {}, ", static_cast<int>(o.pruning.scale))
+          : "",
       o.cluster_epochs > 0 ? fmt::format("clustered {}, ", o.cluster_epochs) : "",
       o.zero_rates.empty()
           ? ""
@@ -197,6 +200,7 @@ class Pipeline {
       const prune::Masks older = masks_of(before.graph, options_.pruning);
       prune::Options how = options_.pruning;
       how.layer_density = divided(name, before.graph, older, options_.factors, density);
+      how.global = false;
       Constraints constraints{.masks = prune::make_masks(before.graph, how, &older)};
       ir::Graph graph = before.graph;
       prune::apply(graph, constraints.masks);
@@ -216,10 +220,15 @@ class Pipeline {
     return states;
   }
 
-  /// A density of all weights, divided among layers by what a scan says.
+  /// A density of all weights, divided among layers by one threshold or by what a scan says.
   std::map<std::string, double> divided(const std::string& name, const ir::Graph& graph,
                                         const prune::Masks& older,
                                         const std::vector<double>& factors, double density) {
+    if (options_.pruning.global) {
+      prune::Options how = options_.pruning;
+      how.density = density;
+      return prune::layer_densities(graph, how, &older);
+    }
     const auto progress = [&](const std::string& node, std::size_t done, std::size_t all) {
       if (!watch_.progress) return;
       watch_.progress(name + ": scan", node, static_cast<std::int64_t>(done),

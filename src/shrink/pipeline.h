@@ -23,8 +23,9 @@ struct Options {
   double budget = 0.5;  ///< Points of top-1 on the test pictures that may be lost in all.
   /// What the given network was pruned from, when it was: the budget is counted from here.
   std::optional<ir::Graph> original;
-  prune::Options pruning;  ///< Method and windows; densities are found here.
-  double density = 0;      ///< Of all weights after the last step; 0: as low as the budget allows.
+  /// Method and windows. Densities are found here: by scans, or with `global` by one threshold.
+  prune::Options pruning;
+  double density = 0;  ///< Of all weights after the last step; 0: as low as the budget allows.
   /// Pruning in one training of so many epochs instead of by steps: see
   /// train::Constraints::dynamic. Needs a density.
   int dynamic_epochs = 0;

@@ -217,6 +217,34 @@ TEST_F(ShrinkTest, PrunesInOneTrainingDownToTheDensity) {
   }
 }
 
+TEST_F(ShrinkTest, OneThresholdDividesADensityWithoutScans) {
+  const ir::Graph graph = two_layers();
+  FakeCoach coach(graph);
+  options_.codebooks = false;
+  options_.density = 0.2;
+  options_.pruning.global = true;
+  options_.pruning.scale = prune::Scale::lamp;
+  prune::Options how = options_.pruning;
+  how.density = 0.2;
+  const std::map<std::string, double> expected = prune::layer_densities(graph, how);
+  for (const int dynamic_epochs : {0, 5}) {
+    std::filesystem::remove_all(folder_);
+    options_.dynamic_epochs = dynamic_epochs;
+    options_.step = 0.2;
+    const Result result = compress(graph, options_, coach, {});
+    EXPECT_EQ(coach.scans, 0);
+    for (const auto& [node, density] : result.densities) {
+      EXPECT_NEAR(density, expected.at(node), 0.001) << node;
+    }
+    EXPECT_NEAR(result.points[1].density, 0.2, 0.001);
+  }
+  // In steps: what went stays away.
+  std::filesystem::remove_all(folder_);
+  options_.dynamic_epochs = 0;
+  options_.step = 0.6;
+  EXPECT_NEAR(compress(graph, options_, coach, {}).points.back().density, 0.2, 0.001);
+}
+
 TEST_F(ShrinkTest, AFolderOfAnotherRunIsRefused) {
   const ir::Graph graph = two_layers();
   FakeCoach coach(graph);

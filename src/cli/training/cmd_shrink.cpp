@@ -31,6 +31,7 @@ CoachOptions to_coach(const ShrinkArguments& arguments, const data::DataSet& set
   augmentation = augmentation_for(arguments.data);
   augmentation.flip = arguments.flip.value_or(augmentation.flip);
   augmentation.crop_pad = arguments.shift.value_or(augmentation.crop_pad);
+  augmentation.cutout = arguments.cutout;
   options.scan_pictures = arguments.scan_pictures;
   options.distill = !arguments.no_distillation;
   options.tuning.distillation.once = arguments.teacher_sees == "once";
@@ -59,6 +60,10 @@ shrink::Options to_options(const CompressArguments& arguments, const CoachOption
   options.budget = from.budget;
   options.original = std::move(original);
   options.pruning = to_pruning(from.pruning);
+  if (from.divide == "lamp") {
+    options.pruning.global = true;
+    options.pruning.scale = prune::Scale::lamp;
+  }
   options.density = from.goal;
   options.step = from.step;
   options.dynamic_epochs = from.dynamic_epochs;
@@ -86,6 +91,7 @@ shrink::Options to_options(const CompressArguments& arguments, const CoachOption
       augmentation.flip, augmentation.crop_pad, from.precision, taught_by(from, coaching),
       from.scan_pictures, from.normalization.limit);
   if (from.average > 0) options.identity += fmt::format(", averaged {}", from.average);
+  if (from.cutout > 0) options.identity += fmt::format(", cutout {}", from.cutout);
   return options;
 }
 
