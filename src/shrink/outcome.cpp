@@ -107,8 +107,9 @@ report::Outcome to_outcome(const Result& result, const Options& options) {
                                     options.conv_bits, options.fc_bits)
                       : "no codebooks",
                   options.budget),
-      "Layers share the loss by a scan on training pictures; test pictures decide only which step "
-      "is the last."};
+      fmt::format("Layers share {}; test pictures decide only which step is the last.",
+                  options.pruning.global ? "a density by one threshold over their weights"
+                                         : "the loss by a scan on training pictures")};
   if (!result.within_budget) outcome.notes.push_back("The budget is exceeded.");
   outcome.tables = {stage_table(result), way_table(result), layer_table(result)};
   outcome.plots = {size_plot(result, options)};

@@ -357,6 +357,9 @@ TEST_F(ShrinkTest, TheOutcomeHasEveryStageAndPoint) {
   EXPECT_EQ(outcome.tables[1].rows.size(), result.points.size());
   EXPECT_EQ(outcome.plots[0].categories.size(), result.points.size());
   EXPECT_GT(outcome.plots[0].from, 50);
+  EXPECT_TRUE(outcome.notes[1].starts_with("Layers share the loss by a scan"));
+  options_.pruning.global = true;
+  EXPECT_TRUE(to_outcome(result, options_).notes[1].starts_with("Layers share a density"));
 }
 
 TEST(Allocate, WeightsGoWhereTheyCostLeast) {

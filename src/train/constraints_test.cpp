@@ -258,17 +258,17 @@ TEST(Session, DynamicTrainingResumesToTheSameResult) {
   Session last = session(test.sets, test.start);
   EXPECT_TRUE(last.train(test.options, test.constraints).resumed);
   EXPECT_EQ(weights_of(last.graph()), weights_of(whole.graph()));
-  // Another density is another run, and averages begin behind the last choice.
+  // Another density is another run.
   test.constraints.dynamic.at("ip1.weight").last = 0.1;
   EXPECT_NE(error_of([&] { last.train(test.options, test.constraints); }), "");
-  test.options.checkpoints.path.clear();
-  test.options.average = 0.6;
-  EXPECT_EQ(error_of([&] { last.train(test.options, test.constraints); }),
-            "the averaged share is 0.6, but masks are chosen in the first 0.5 of all steps");
-  // 38.4 and 89.6 of 128 steps.
-  test.options.average = 0.7;
-  test.options.choose_share = 0.3;
-  EXPECT_EQ(error_of([&] { last.train(test.options, test.constraints); }), "");
+}
+
+TEST(Session, DynamicMasksStayWhileWeightsAreAveraged) {
+  Dynamic test;
+  test.options.average = 0.9;  // well before the first half has passed
+  Session averaged = session(test.sets, test.start);
+  averaged.train(test.options, test.constraints);
+  EXPECT_EQ(Dynamic::alive(averaged), 16U * 128 / 8);
 }
 
 /// One step of plain gradient descent moves an entry by rate times the mean gradient of its

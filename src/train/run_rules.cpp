@@ -129,7 +129,8 @@ std::int64_t averaged_steps(const Options& options, std::int64_t steps) {
 }
 
 std::int64_t choosing_steps(const Options& options, std::int64_t steps) {
-  return static_cast<std::int64_t>(options.choose_share * static_cast<double>(steps));
+  return std::min(static_cast<std::int64_t>(options.choose_share * static_cast<double>(steps)),
+                  steps - averaged_steps(options, steps));
 }
 
 double rate_at(const Options& options, std::int64_t step, std::int64_t steps_per_epoch) {

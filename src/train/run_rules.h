@@ -23,7 +23,7 @@ double rate_at(const Options& options, std::int64_t step, std::int64_t steps_per
 /// How many of all the steps, the last ones, weights are averaged over.
 std::int64_t averaged_steps(const Options& options, std::int64_t steps);
 
-/// How many of all the steps, the first ones, dynamic masks are chosen in.
+/// How many of all the steps, the first ones, dynamic masks are chosen in; none that is averaged.
 std::int64_t choosing_steps(const Options& options, std::int64_t steps);
 
 /// What is trained on what.

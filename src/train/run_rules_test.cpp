@@ -31,5 +31,12 @@ TEST(RunRules, TheRateGrowsThenFallsAsTheScheduleSays) {
       << "it stays while weights are averaged";
 }
 
+TEST(RunRules, MasksAreChosenBeforeWeightsAreAveraged) {
+  Options options;
+  EXPECT_EQ(choosing_steps(options, 128), 64);
+  options.average = 0.7;  // of the last 90
+  EXPECT_EQ(choosing_steps(options, 128), 38);
+}
+
 }  // namespace
 }  // namespace syncopate::train

@@ -308,16 +308,11 @@ void Session::Impl::set_up(const Options& wanted, const Constraints& constraints
                          options, constraints);
   batch = std::min(options.batch, train.count());
   batches = train.count() / batch;
-  const std::int64_t steps = options.epochs * batches;
-  const std::int64_t choosing = choosing_steps(options, steps);
-  optimizer.emplace(module, options, constraints, choosing);
+  optimizer.emplace(module, options, constraints,
+                    choosing_steps(options, options.epochs * batches));
   mean.reset();
   if (options.average > 0) {
     if (!constraints.clusters.empty()) fail("weights that are clustered are not averaged");
-    if (!constraints.dynamic.empty() && choosing > steps - averaged_steps(options, steps)) {
-      fail("the averaged share is {}, but masks are chosen in the first {} of all steps",
-           options.average, options.choose_share);
-    }
     mean.emplace(optimizer->parameters());
   }
   fill = mean_color(train);

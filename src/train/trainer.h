@@ -109,9 +109,9 @@ struct Constraints {
   /// hands back are entries. Masks hold for the weights behind.
   std::map<std::string, codec::CodebookOptions> clusters;
   /// By the constant's name: masks that are chosen again every Options::choose_every steps for
-  /// Options::choose_share of all steps, then stay. The network computes with what they leave;
-  /// gradients go to all weights behind, as long as masks are chosen. Weights are
-  /// averaged (Options::average) under masks that stay.
+  /// Options::choose_share of all steps, or until averages begin, then stay. The network computes
+  /// with what they leave; gradients go to all weights behind, as long as masks are chosen. Weights
+  /// are averaged (Options::average) under masks that stay.
   std::map<std::string, prune::DynamicMask> dynamic;
 };
 

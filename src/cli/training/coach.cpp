@@ -49,8 +49,6 @@ void TrainingCoach::tune(ir::Graph& graph, const shrink::Constraints& constraint
   options.rate *= rate;
   options.checkpoints.path = checkpoint;
   if (!constraints.clusters.empty()) options.average = 0;
-  // Less by so little that rounding does not make both more than all steps.
-  options.choose_share = std::clamp(1 - options.average - 1e-9, 0.0, options.choose_share);
   if (options_.distill) {
     for (const ir::Graph& teacher : options_.teachers) {
       options.distillation.teachers.push_back(&teacher);
