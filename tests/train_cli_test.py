@@ -212,13 +212,21 @@ class Compress(unittest.TestCase):
         output = self.path / "sparse.onnx"
         words = {str(self.output): str(output), str(self.model): "zoo:cifar10-quick"}
         result = run(*(words.get(word, word) for word in self.quick), "--method", "magnitude", "--dynamic-epochs", "2", "--average",
-                     "0.6", "--teacher", "zoo:cifar10-quick", "--teacher", "zoo:cifar10-quick", "--teacher-sees", "once")
+                     "0.6", "--teacher", "zoo:cifar10-quick", "--teacher", "zoo:cifar10-quick", "--teacher-sees", "once", "--divide", "lamp", "--cutout", "8")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("pruned to 40.0 %", result.stderr)
         self.assertEqual(result.stderr.count("dynamic: epoch"), 2)
-        nodes = json.loads(run("inspect", str(output), "--json").stdout)["nodes"]
+        def nodes_of(path):
+            return json.loads(run("inspect", str(path), "--json").stdout)["nodes"]
+        nodes = nodes_of(output)
         kept, weights = (sum(node["weights"] - node["zeros"] for node in nodes), sum(node["weights"] for node in nodes))
         self.assertAlmostEqual(kept / weights, 0.4, delta=0.005)
+        # Divided as one threshold would.
+        shot = self.path / "shot.onnx"
+        self.assertEqual(run("prune", "zoo:cifar10-quick", "-o", str(shot), "--density", "0.4", "--method", "magnitude", "--global", "--scale",
+                             "lamp").returncode, 0)
+        for node, like in zip(nodes, nodes_of(shot)):
+            self.assertAlmostEqual(node["zeros"], like["zeros"], delta=0.01 * node["weights"] + 1, msg=node)
 
     def test_refusals(self):
         for words, message in ((["--data", "mnist"], "set SYNCOPATE_DATA"), (["--data", "no/folder"], "no/folder"),
