@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The public ResNet-56 on CIFAR-10, compressed 30x, as single weights: pruned in one training of 84 epochs (kept as fine.sync), then
 # in codebooks (kept as small.sync). It learns from itself as it was, ResNet-44 and ours of VGG-16. Needs libtorch and
-# SYNCOPATE_DATA. Work is kept (WORK, default out/resnet56) and gone on from. Two and a quarter hours of two cores (THREADS=2) that multiply
-# bf16 (80 seconds an epoch). Writes experiments/resnet56/results.md.
+# SYNCOPATE_DATA. Work is kept (WORK, default out/resnet56) and gone on from. Two and a quarter hours of two cores (THREADS=2)
+# that multiply bf16, 80 seconds an epoch. Writes experiments/resnet56/results.md.
 . "$(dirname "$0")/../common.sh"
 training_work resnet56
 here=experiments/resnet56

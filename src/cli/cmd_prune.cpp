@@ -73,6 +73,11 @@ void set_method(prune::Options& options, const PruneArguments& arguments) {
   options.density = static_cast<double>(n) / static_cast<double>(options.m);
 }
 
+prune::Scale to_scale(const std::string& word) {
+  if (word == "lamp") return prune::Scale::lamp;
+  return word == "layer" ? prune::Scale::layer : prune::Scale::none;
+}
+
 prune::Criterion to_criterion(const std::string& word) {
   if (word == "average") return prune::Criterion::average;
   return word == "max" ? prune::Criterion::max : prune::Criterion::geometric;
@@ -148,9 +153,7 @@ prune::Options to_pruning(const PruneArguments& arguments) {
       arguments.q_rounding == "down" ? prune::QRounding::down : prune::QRounding::alternate;
   options.group_1x1 = arguments.group;
   options.global = arguments.global;
-  options.scale = arguments.scale == "lamp"    ? prune::Scale::lamp
-                  : arguments.scale == "layer" ? prune::Scale::layer
-                                               : prune::Scale::none;
+  options.scale = to_scale(arguments.scale);
   options.least_density = arguments.least_density;
   return options;
 }
